@@ -1,0 +1,3 @@
+//! What the person at the PC sees: the consent question and the running session.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The agent on each PC: one outbound session; verifies, decides, executes, journals.
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! What the broker decides: presence, routing, admission, enrolment, ledger; sans-I/O.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The broker: QUIC listener, relay, enrolment, records, metrics.
+#![forbid(unsafe_code)]

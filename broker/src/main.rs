@@ -1,0 +1,3 @@
+//! The broker: QUIC listener, relay, enrolment, records, metrics.
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! The end-to-end session over asynchronous streams.
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! The technician's program distans, and distans admin, the offline side.
+
+fn main() {}

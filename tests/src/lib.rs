@@ -1,0 +1,2 @@
+//! The world from outside: integration, hostile peers, benchmarks.
+#![forbid(unsafe_code)]
