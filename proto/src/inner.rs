@@ -24,6 +24,10 @@ pub const TICKET_LIMIT: usize = 64;
 /// Most arguments of a command, and most bytes of all of them together.
 pub const ARGUMENTS_LIMIT: (usize, usize) = (1024, 48 * 1024);
 
+/// Most input bytes the technician sends beyond the last `InputTaken`; the agent holds that much,
+/// so that it keeps reading and a `Cancel` never waits behind input nobody takes.
+pub const INPUT_WINDOW: u64 = 256 * 1024;
+
 /// From the technician, on the control stream.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum ToAgent {
@@ -331,6 +335,11 @@ pub enum OpOutput {
     /// Not allowed or not possible; nothing was done.
     #[n(3)]
     Refused(#[n(0)] Denied),
+    /// Input bytes the process has taken so far, for an operation with input. Sent as they are
+    /// taken (at least once per [`INPUT_WINDOW`] / 4), and at once after `Started` when the
+    /// technician comes back with a repeated request, who then sends on from that offset.
+    #[n(4)]
+    InputTaken(#[n(0)] u64),
 }
 
 /// Facts and what they mean.
