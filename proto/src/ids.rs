@@ -43,9 +43,7 @@ fn parse_hex16(text: &str) -> Option<[u8; 16]> {
 
 fn is_label(text: &str) -> bool {
     (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 macro_rules! id16 {

@@ -23,7 +23,7 @@ pub enum ToBroker {
     Hello(#[n(0)] AgentHello),
     /// Facts for the fleet list; after `Welcome` and when they changed.
     #[n(1)]
-    Inventory(#[n(0)] Facts),
+    Inventory(#[n(0)] Box<Facts>),
     /// A new outer certificate for the same key, please.
     #[n(2)]
     Renew(#[n(0)] Renew),

@@ -28,9 +28,7 @@ pub fn is_steering(character: char) -> bool {
 
 /// The text without steering characters; each is replaced by U+FFFD. Keeps line feeds and tabs.
 pub fn clean(text: &str) -> String {
-    text.chars()
-        .map(|character| if is_steering(character) { REPLACEMENT } else { character })
-        .collect()
+    text.chars().map(|character| if is_steering(character) { REPLACEMENT } else { character }).collect()
 }
 
 /// One line of text for a table cell or a log field: as [`clean`], and line feeds and tabs too

@@ -6,7 +6,9 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// Microseconds since 1970-01-01 00:00 UTC. Who reads a clock hands this in; nothing here does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Encode, Decode, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Encode, Decode, Serialize, Deserialize,
+)]
 #[cbor(transparent)]
 #[serde(transparent)]
 pub struct Timestamp(#[n(0)] i64);

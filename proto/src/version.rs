@@ -26,10 +26,7 @@ pub struct VersionRange {
 
 impl VersionRange {
     /// What this program speaks.
-    pub const OURS: Self = Self {
-        min: VERSIONS[VERSIONS.len() - 1],
-        max: VERSIONS[0],
-    };
+    pub const OURS: Self = Self { min: VERSIONS[VERSIONS.len() - 1], max: VERSIONS[0] };
 
     /// The newest version both sides speak and that is at least `floor` (the signed
     /// `min_protocol`), or `None`: then the conversation ends, it never falls below.
