@@ -1,0 +1,233 @@
+//! Commands as leaders of their own session, and the hunt for what they started.
+
+use std::ffi::{CString, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::Mode;
+use rustix::process::{Gid, Pid, Signal, Uid};
+use tokio::process::{Child, Command};
+
+use super::account::{self, Account};
+use super::procfs::{self, Belongs};
+use crate::process::{Exit, Launch, Pipes, RunAs, StartError};
+use crate::{is_privileged, thread};
+
+/// Longest hunt for the processes of a tree.
+const HUNT: Duration = Duration::from_secs(1);
+/// Pause before looking whether the killed ones are gone.
+const GLANCE: Duration = Duration::from_millis(2);
+/// The variable that every process of a tree inherits.
+const MARK: &str = "DISTANS_RUN";
+
+pub(crate) struct Running {
+    child: Child,
+    tree: Tree,
+    exit: Option<Exit>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Tree(Arc<Kin>);
+
+struct Kin {
+    leader: Pid,
+    /// The leader was collected: its pid may be somebody else's now.
+    collected: AtomicBool,
+    mark: String,
+}
+
+pub(crate) fn start(launch: &Launch) -> Result<(Running, Pipes), StartError> {
+    let Some((program, arguments)) = launch.argv.split_first() else { return Err(StartError::Empty) };
+    let mark = fresh_mark();
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdin(if launch.stdin { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    prepare(&mut command, &launch.run_as)?;
+    command.env(MARK, &mark);
+    let mut child = command.spawn().map_err(|error| why(error, program))?;
+    let leader = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+    let (Some(leader), Some(stdout), Some(stderr)) = (leader, child.stdout.take(), child.stderr.take())
+    else {
+        return Err(StartError::System(io::Error::other("the started command has no pid or pipes")));
+    };
+    let stdin = child.stdin.take().map(|pipe| Box::new(pipe) as crate::process::InputPipe);
+    let kin = Kin { leader, collected: AtomicBool::new(false), mark: format!("{MARK}={mark}") };
+    let running = Running { child, tree: Tree(Arc::new(kin)), exit: None };
+    Ok((running, Pipes { stdin, stdout: Box::new(stdout), stderr: Box::new(stderr) }))
+}
+
+impl Running {
+    pub(crate) fn id(&self) -> u32 {
+        u32::try_from(self.tree.0.leader.as_raw_nonzero().get()).unwrap_or_default()
+    }
+
+    pub(crate) fn tree(&self) -> Tree {
+        self.tree.clone()
+    }
+
+    pub(crate) async fn wait(&mut self) -> io::Result<Exit> {
+        if let Some(exit) = self.exit {
+            return Ok(exit);
+        }
+        let status = self.child.wait().await?;
+        self.tree.0.collected.store(true, Ordering::Release);
+        let exit = Exit { code: status.code(), signal: status.signal() };
+        self.exit = Some(exit);
+        Ok(exit)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.exit.is_none() {
+            self.tree.kill_group();
+            let tree = self.tree.clone();
+            // Without a thread the group is dead all the same; only runaways would be left.
+            let _ = std::thread::Builder::new().name("distans-kill".to_owned()).spawn(move || tree.hunt());
+        }
+    }
+}
+
+impl Tree {
+    pub(crate) async fn kill(&self) {
+        self.kill_group();
+        let tree = self.clone();
+        // Fails only without a thread to run on, and then the group at least is dead.
+        let _ = thread::run(move || tree.hunt()).await;
+    }
+
+    fn leader(&self) -> Option<Pid> {
+        (!self.0.collected.load(Ordering::Acquire)).then_some(self.0.leader)
+    }
+
+    fn kill_group(&self) {
+        if let Some(leader) = self.leader() {
+            // An error means that nobody is left in the group.
+            let _ = rustix::process::kill_process_group(leader, Signal::KILL);
+        }
+    }
+
+    /// Kills every member until none is found: one that forks meanwhile is found in the next round.
+    fn hunt(&self) {
+        let began = Instant::now();
+        loop {
+            let leader = self.leader().map(|leader| leader.as_raw_nonzero().get());
+            let members = procfs::members(Belongs { leader, mark: &self.0.mark });
+            if members.is_empty() || began.elapsed() > HUNT {
+                return;
+            }
+            for pid in members.into_iter().filter_map(Pid::from_raw) {
+                // It may have died since it was seen.
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+            }
+            std::thread::sleep(GLANCE);
+        }
+    }
+}
+
+/// Different for every command of every run of the agent since the epoch.
+fn fresh_mark() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    format!("{}-{now:x}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Sets up rights, environment and folder. Unprivileged we keep our own environment, for
+/// development; as root nothing of the service's environment reaches a command.
+fn prepare(command: &mut Command, run_as: &RunAs) -> Result<(), StartError> {
+    let own = rustix::process::geteuid().as_raw();
+    let other = match run_as {
+        RunAs::User(user) if user.id.0 != own => Some(user),
+        _ => None,
+    };
+    if let Some(user) = other {
+        if !is_privileged() {
+            let reason = io::Error::from(io::ErrorKind::PermissionDenied);
+            return Err(StartError::CannotActAs { user: user.name.clone(), reason });
+        }
+        clean_environment(command, &user.login);
+        become_account(command, &user.login, true)?;
+        return Ok(());
+    }
+    match account::by_uid(own) {
+        Some(account) => {
+            if is_privileged() {
+                clean_environment(command, &account);
+            }
+            become_account(command, &account, false)
+        }
+        None => become_account(command, &nameless(own), false),
+    }
+}
+
+/// An account the system has no entry for, as in some containers.
+fn nameless(uid: u32) -> Account {
+    let gid = rustix::process::getegid().as_raw();
+    let home = "/".into();
+    Account { name: uid.to_string(), uid, gid, groups: vec![gid], home, shell: OsString::from("/bin/sh") }
+}
+
+fn clean_environment(command: &mut Command, account: &Account) {
+    let path = match account.uid {
+        0 => "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        _ => "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games",
+    };
+    let language = std::env::var_os("LANG").unwrap_or_else(|| "C.UTF-8".into());
+    command
+        .env_clear()
+        .env("HOME", &account.home)
+        .env("USER", &account.name)
+        .env("LOGNAME", &account.name)
+        .env("SHELL", &account.shell)
+        .env("PATH", path)
+        .env("LANG", language);
+    let runtime = format!("/run/user/{}", account.uid);
+    if Path::new(&runtime).is_dir() {
+        command.env("XDG_RUNTIME_DIR", runtime);
+    }
+}
+
+/// Between fork and exec: own session, the account's rights, its home.
+fn become_account(command: &mut Command, account: &Account, change: bool) -> Result<(), StartError> {
+    let home = CString::new(account.home.as_os_str().as_bytes()).unwrap_or_default();
+    let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
+    let groups: Vec<Gid> = account.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
+    let steps = move || {
+        rustix::process::setsid()?;
+        if change {
+            // Raw system calls for this thread, the only one after the fork. Groups first: with
+            // the uid goes the right to change them.
+            rustix::thread::set_thread_groups(&groups)?;
+            rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+            rustix::thread::set_thread_res_uid(uid, uid, uid)?;
+            rustix::process::umask(Mode::from_raw_mode(0o022));
+        }
+        // As the user: root may not reach a home on a file server.
+        if rustix::process::chdir(&home).is_err() {
+            rustix::process::chdir(c"/")?;
+        }
+        Ok(())
+    };
+    // SAFETY: `steps` only makes system calls on data prepared before the fork; it neither
+    // allocates nor takes a lock, as the child of a program with threads must not.
+    unsafe { command.pre_exec(steps) };
+    Ok(())
+}
+
+fn why(error: io::Error, program: &str) -> StartError {
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENOTDIR) => StartError::NotFound(program.to_owned()),
+        Some(libc::EACCES | libc::EPERM | libc::ENOEXEC) => StartError::NotPermitted(program.to_owned()),
+        Some(libc::E2BIG) => StartError::BadArguments,
+        _ => StartError::System(error),
+    }
+}

@@ -1,0 +1,14 @@
+//! Users are uids.
+
+use std::io;
+
+/// The uid.
+pub(crate) type Raw = u32;
+
+pub(crate) fn current() -> io::Result<Raw> {
+    Ok(rustix::process::geteuid().as_raw())
+}
+
+pub(crate) fn is_system(user: &Raw) -> bool {
+    *user == 0
+}
