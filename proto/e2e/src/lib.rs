@@ -1,2 +1,18 @@
-//! The end-to-end session and its sealed streams, sans-I/O.
+//! The end-to-end session between technician and agent, and its sealed streams, sans-I/O.
+//!
+//! The broker carries what is made here and can read none of it. Layout and keys are those of
+//! the project's security design: a control stream with mutual TLS 1.3 inside, and for every
+//! operation a sealed stream whose keys come from that handshake.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`preface`] | the clear first bytes of every relayed stream |
+//! | [`session`] | keys taken from a finished handshake |
+//! | [`sealed`] | records of a sealed stream: seal and open |
+//! | [`streams`] | stream ids: each once |
 #![forbid(unsafe_code)]
+
+pub mod preface;
+pub mod sealed;
+pub mod session;
+pub mod streams;
