@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod desk;
+pub mod ending;
 pub mod enrol;
 pub mod facts;
 pub mod frame;
