@@ -231,3 +231,6 @@ fn why(error: io::Error, program: &str) -> StartError {
         _ => StartError::System(error),
     }
 }
+
+#[cfg(test)]
+mod tests;
