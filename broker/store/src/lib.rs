@@ -1,2 +1,30 @@
 //! The broker's records in SQLite, with frozen migrations.
+//!
+//! [`Store`] is the one door. Reads run side by side on a small pool; every write goes through
+//! one writer, which puts what has piled up into one transaction and answers after its commit,
+//! so that *what was acknowledged is on disk* and many small writes share one fsync.
+//!
+//! | module | records |
+//! |---|---|
+//! | `documents` | signed root, policy and token certificates |
+//! | `devices` | PCs, their certificates and facts, enrolment |
+//! | `sessions` | sessions as the broker saw them, and their signed records |
+//! | `sites` | sites, road legs and factor sets, by revision |
+//! | `ledger` | the kilometre ledger: needs, entries, the chain |
+//! | `maintain` | backup and integrity check |
+//! | `migrations` | how the tables came to be |
 #![forbid(unsafe_code)]
+
+mod devices;
+mod documents;
+mod error;
+mod ledger;
+mod maintain;
+mod records;
+mod sessions;
+mod sites;
+mod store;
+
+pub use error::StoreError;
+pub use records::*;
+pub use store::Store;
