@@ -1,0 +1,101 @@
+//! The command line as a tree: `distans VERB …`. Each verb's own arguments stand in its file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::Exit;
+use crate::verbs;
+
+const EXAMPLES: &str = "\
+A day's work:
+  distans login --id anna --broker distans.example.se:4433    once a day: who you are
+  distans pcs --site grovelsjon                               which PCs are there
+  distans doctor PC-IDRE-003 --purpose \"slow since Monday\"    what is wrong with it
+  distans run PC-IDRE-003 -- ipconfig /all                    run a command there
+  distans session end PC-IDRE-003                             done; asks if a drive was avoided
+  distans trips                                               the kilometres nobody had to drive
+
+PC is a name, an id or the beginning of either, as long as only one PC fits.
+`distans help VERB` tells more about one verb.";
+
+/// Help people at PCs far away, with their consent, without driving there.
+#[derive(Debug, Parser)]
+#[command(
+    name = "distans",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{}", Exit::help()),
+)]
+pub struct Cli {
+    /// Options of every verb.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Results (and failures) as JSON, one object on a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Folder of your login, instead of $DISTANS_HOME or the usual one
+    #[arg(long, global = true, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// Tell what happens underneath, on standard error; twice tells more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Get a certificate for the day: ask for one, then install it
+    Login(verbs::login::Login),
+    /// Who am I, until when, and what does the broker say
+    Whoami,
+    /// List the PCs
+    Pcs(verbs::pcs::Pcs),
+    /// All about one PC
+    Pc(verbs::pc::Pc),
+    /// Open, list, end sessions; read their signed records
+    #[command(subcommand)]
+    Session(verbs::session::Session),
+    /// What is wrong with a PC: facts, findings and what to do
+    Doctor(verbs::doctor::Doctor),
+    /// Run one command on a PC
+    Run(verbs::run::Run),
+    /// Book site visits: avoided, made, or one booked by mistake
+    #[command(subcommand)]
+    Visit(verbs::visit::Visit),
+    /// The booked visits and their round-trip kilometres
+    Trips(verbs::trips::Trips),
+    /// The administrator's offline side: keys, policy, tokens, certificates, sites
+    #[command(subcommand)]
+    Admin(crate::admin::Admin),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_tree_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_after_two_dashes_is_taken_as_it_stands() {
+        let cli = Cli::try_parse_from(["distans", "run", "PC", "--timeout", "5", "--", "ls", "--json", "-v"]).expect("parses");
+        assert!(!cli.common.json);
+        let Verb::Run(run) = cli.verb else { panic!("not run: {:?}", cli.verb) };
+        assert_eq!(run.command, ["ls", "--json", "-v"]);
+    }
+}

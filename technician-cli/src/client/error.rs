@@ -1,0 +1,225 @@
+//! Everything that can go wrong between the technician and a PC, and what to do about it.
+
+use std::io;
+use std::time::Duration;
+
+use distans_proto::enrol::{RefusalCode, Refused};
+use distans_proto::ids::{DeviceId, SessionId};
+use distans_proto::inner::{Denied, DeniedBy};
+use distans_proto::text::Untrusted;
+use distans_proto::time::Timestamp;
+
+use crate::exit::Exit;
+use crate::format;
+use crate::home::HomeError;
+
+/// One PC among several that fit a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Id.
+    pub id: DeviceId,
+    /// Host name as it told.
+    pub hostname: Untrusted,
+}
+
+/// Why a request, a session or an operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The technician's own files are not in order.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The certificate has run out.
+    #[error(
+        "your certificate ended {}; get a new one: distans login --id {id} --request-out request.json, have it certified, then distans login --bundle FILE",
+        format::local(*.ended)
+    )]
+    CertificateExpired {
+        /// Who.
+        id: String,
+        /// When.
+        ended: Timestamp,
+    },
+    /// No connection to the broker.
+    #[error(
+        "the broker at {address} does not answer ({cause}); check your network (UDP must get through), or ask whoever runs the broker whether it is up"
+    )]
+    BrokerUnreachable {
+        /// Its address as configured.
+        address: String,
+        /// What happened.
+        cause: String,
+    },
+    /// Something answers at the broker's address that is not the organisation's broker.
+    #[error("what answers at {address} cannot prove to be your organisation's broker ({cause}); nothing was sent; tell your administrator")]
+    BrokerUntrusted {
+        /// Its address as configured.
+        address: String,
+        /// What did not hold.
+        cause: String,
+    },
+    /// The broker does not take this technician.
+    #[error(
+        "the broker closed the connection ({0}); if this persists your certificate may have been revoked: ask your administrator, or try distans login"
+    )]
+    BrokerClosed(String),
+    /// The broker said no.
+    #[error("the broker refused: {}", .0.text)]
+    Refused(Refused),
+    /// The PC has no connection to the broker.
+    #[error("{name} is offline{}; the person there can check that it is switched on and has network", since(.last_seen))]
+    Offline {
+        /// The PC.
+        name: String,
+        /// Last seen.
+        last_seen: Option<Timestamp>,
+    },
+    /// No PC fits.
+    #[error("no PC is called {0}; distans pcs lists them")]
+    NoSuchPc(Untrusted),
+    /// Several PCs fit.
+    #[error("{name} fits several PCs; say which: {}", list(.candidates))]
+    AmbiguousPc {
+        /// As it was asked for.
+        name: Untrusted,
+        /// Those that fit, at most [`super::lookup::CANDIDATES`].
+        candidates: Vec<Candidate>,
+    },
+    /// No site is called that.
+    #[error("no site is called {name}; {hint}")]
+    NoSuchSite {
+        /// As it was asked for.
+        name: Untrusted,
+        /// What it could have meant.
+        hint: String,
+    },
+    /// The PC's identity does not hold.
+    #[error("{name} cannot prove that it was enrolled by your organisation ({cause}); nothing was sent to it; tell your administrator")]
+    DeviceUntrusted {
+        /// The PC.
+        name: String,
+        /// What did not hold.
+        cause: String,
+    },
+    /// A signed document, grant or receipt does not hold.
+    #[error("{what} does not hold: {cause}; tell your administrator")]
+    Forged {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        cause: String,
+    },
+    /// The PC said no.
+    #[error("{}", denied(.0))]
+    Denied(Denied),
+    /// The session is over.
+    #[error("the session {id} is over ({cause}); open a new one with distans session open")]
+    SessionOver {
+        /// Which.
+        id: SessionId,
+        /// Why.
+        cause: String,
+    },
+    /// The line was lost, and the session could not be taken up again in time.
+    #[error(
+        "the line to {name} was lost and did not come back within {} ({cause}); what ran there may have gone on: see distans session log",
+        format::span(*.waited)
+    )]
+    LineLost {
+        /// The PC.
+        name: String,
+        /// For how long it was tried.
+        waited: Duration,
+        /// The last failure.
+        cause: String,
+    },
+    /// A peer broke the rules.
+    #[error("{who} does not follow the protocol: {what}; both sides may need the same version")]
+    Protocol {
+        /// `the broker` or `the PC`.
+        who: &'static str,
+        /// What was wrong.
+        what: String,
+    },
+    /// Standard output or input failed here.
+    #[error("{what}: {error}")]
+    Local {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Ctrl-C before there was a result.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl Error {
+    /// The exit code that says it best.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Home(error) => error.exit(),
+            Self::CertificateExpired { .. } => Exit::Login,
+            Self::BrokerUnreachable { .. } | Self::BrokerClosed(_) | Self::LineLost { .. } => Exit::Broker,
+            Self::BrokerUntrusted { .. } | Self::DeviceUntrusted { .. } | Self::Forged { .. } => Exit::Untrusted,
+            Self::Refused(refused) => match refused.code {
+                RefusalCode::NotFound => Exit::NotFound,
+                RefusalCode::Offline => Exit::Offline,
+                _ => Exit::Refused,
+            },
+            Self::Offline { .. } => Exit::Offline,
+            Self::NoSuchPc(_) | Self::AmbiguousPc { .. } | Self::NoSuchSite { .. } => Exit::NotFound,
+            Self::Denied(denied) => match denied.by {
+                DeniedBy::Session => Exit::SessionOver,
+                _ => Exit::Denied,
+            },
+            Self::SessionOver { .. } => Exit::SessionOver,
+            Self::Protocol { .. } | Self::Local { .. } => Exit::Failed,
+            Self::Cancelled => Exit::Cancelled,
+        }
+    }
+
+    /// True if trying again later may help without anybody doing anything.
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::BrokerUnreachable { .. } | Self::BrokerClosed(_) | Self::Offline { .. } => true,
+            Self::Refused(refused) => matches!(refused.code, RefusalCode::Busy | RefusalCode::Offline),
+            _ => false,
+        }
+    }
+
+    /// A broken rule of the broker's.
+    pub fn broker(what: impl ToString) -> Self {
+        Self::Protocol { who: "the broker", what: what.to_string() }
+    }
+
+    /// A broken rule of the PC's.
+    pub fn pc(what: impl ToString) -> Self {
+        Self::Protocol { who: "the PC", what: what.to_string() }
+    }
+}
+
+fn since(last_seen: &Option<Timestamp>) -> String {
+    match last_seen {
+        Some(time) => format!(" since {} ({})", format::local(*time), format::ago(*time, format::now())),
+        None => String::new(),
+    }
+}
+
+fn list(candidates: &[Candidate]) -> String {
+    let names: Vec<String> = candidates.iter().map(|one| format!("{} ({})", one.hostname, one.id)).collect();
+    names.join(", ")
+}
+
+fn denied(denied: &Denied) -> String {
+    let who = match denied.by {
+        DeniedBy::Person => "the person at the PC said no",
+        DeniedBy::Silence => "nobody at the PC answered in time",
+        DeniedBy::NobodyToAsk => "the person at the PC must be asked, and nobody can be",
+        DeniedBy::Role => "your certificate or role does not allow it",
+        DeniedBy::Policy => "the policy does not allow it",
+        DeniedBy::State => "the PC cannot decide it now",
+        DeniedBy::Session => "the session is over",
+        DeniedBy::Limit => "a limit of the PC is reached",
+    };
+    if denied.text.is_empty() { who.to_owned() } else { format!("{who}: {}", denied.text) }
+}

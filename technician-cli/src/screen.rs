@@ -1,0 +1,228 @@
+//! What the technician sees: tables and sentences, or JSON.
+//!
+//! Results go to standard output, everything else (hints, questions, warnings) to standard
+//! error, so that a pipe carries results only. Colour only on a terminal and without `NO_COLOR`.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{CellAlignment, Table, presets};
+use distans_proto::facts::Severity;
+use distans_proto::text::is_steering;
+use serde::Serialize;
+
+/// Where and how to show things.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen {
+    json: bool,
+    color_out: bool,
+    color_err: bool,
+    ask: bool,
+    terminal_out: bool,
+}
+
+/// What a piece of text means; decides its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// All is well.
+    Good,
+    /// Needs a look.
+    Careful,
+    /// Is wrong.
+    Bad,
+    /// Less important.
+    Quiet,
+    /// Heading.
+    Strong,
+}
+
+impl Tone {
+    const fn style(self) -> Style {
+        let style = Style::new();
+        match self {
+            Self::Good => style.fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green))),
+            Self::Careful => style.fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow))),
+            Self::Bad => style.fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))).bold(),
+            Self::Quiet => style.dimmed(),
+            Self::Strong => style.bold(),
+        }
+    }
+}
+
+impl From<Severity> for Tone {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Info => Self::Quiet,
+            Severity::Warning => Self::Careful,
+            Severity::Critical => Self::Bad,
+        }
+    }
+}
+
+impl Screen {
+    /// As the environment says: is there a terminal, may it be coloured, may we ask.
+    pub fn detect(json: bool) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        Self {
+            json,
+            color_out: out && !plain && !json,
+            color_err: err && !plain && !json,
+            ask: err && io::stdin().is_terminal() && !json,
+            terminal_out: out,
+        }
+    }
+
+    /// True if results are wanted as JSON.
+    pub const fn json(self) -> bool {
+        self.json
+    }
+
+    /// True if a person sits here and may be asked.
+    pub const fn may_ask(self) -> bool {
+        self.ask
+    }
+
+    /// True if standard output is a terminal: untrusted bytes must be cleaned.
+    pub const fn is_terminal(self) -> bool {
+        self.terminal_out
+    }
+
+    /// `text` in the colour of its meaning, for standard output.
+    pub fn paint(self, tone: Tone, text: &str) -> String {
+        paint(self.color_out, tone, text)
+    }
+
+    /// One line of result.
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub fn line(self, text: impl AsRef<str>) -> io::Result<()> {
+        writeln!(io::stdout().lock(), "{}", text.as_ref())
+    }
+
+    /// A result as one JSON object on one line.
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub fn object(self, value: &impl Serialize) -> io::Result<()> {
+        self.line(json_text(value)?)
+    }
+
+    /// A remark beside the result; kept from JSON readers.
+    pub fn hint(self, text: impl AsRef<str>) {
+        if !self.json {
+            // Nobody is left to be told when standard error is gone.
+            let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+        }
+    }
+
+    /// A warning; on standard error also with `--json`.
+    pub fn warn(self, text: impl AsRef<str>) {
+        let label = paint(self.color_err, Tone::Careful, "warning:");
+        let _ = writeln!(io::stderr().lock(), "{label} {}", text.as_ref());
+    }
+
+    /// The failure that ends the program: sentences, or `{"error": {…}}` on standard output.
+    pub fn failure(self, failure: &Failure<'_>) {
+        if self.json {
+            let _ = self.object(&serde_json::json!({ "error": failure }));
+        } else {
+            let label = paint(self.color_err, Tone::Bad, "distans:");
+            let _ = writeln!(io::stderr().lock(), "{label} {}", failure.text);
+        }
+    }
+
+    /// An aligned table; columns whose name starts with `>` are aligned right.
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub fn table(self, columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> io::Result<()> {
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING);
+        table.set_header(columns.iter().map(|name| name.trim_start_matches('>')));
+        table.add_rows(rows);
+        for (index, name) in columns.iter().enumerate() {
+            if let Some(column) = table.column_mut(index) {
+                column.set_padding((0, 2));
+                if name.starts_with('>') {
+                    column.set_cell_alignment(CellAlignment::Right);
+                }
+            }
+        }
+        for (index, line) in table.lines().enumerate() {
+            let line = line.trim_end();
+            self.line(if index == 0 { self.paint(Tone::Strong, line) } else { line.to_owned() })?;
+        }
+        Ok(())
+    }
+
+    /// Names and values below each other; empty values are left out.
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub fn pairs(self, pairs: &[(&str, String)]) -> io::Result<()> {
+        let width = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+            let label = self.paint(Tone::Quiet, &format!("{name:<width$}"));
+            self.line(format!("{label}  {value}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// A failure as JSON shows it.
+#[derive(Debug, Serialize)]
+pub struct Failure<'a> {
+    /// Stable name, see [`crate::exit::Exit::name`].
+    pub code: &'a str,
+    /// The exit code that follows.
+    pub exit: u8,
+    /// What was wrong and what to do.
+    pub text: String,
+}
+
+fn paint(color: bool, tone: Tone, text: &str) -> String {
+    if !color {
+        return text.to_owned();
+    }
+    let style = tone.style();
+    format!("{style}{text}{style:#}")
+}
+
+/// JSON on one line in which every steering character is escaped: it may be shown raw.
+///
+/// # Errors
+/// If `value` cannot be JSON.
+pub fn json_text(value: &impl Serialize) -> io::Result<String> {
+    let plain = serde_json::to_string(value)?;
+    if !plain.chars().any(is_steering) {
+        return Ok(plain);
+    }
+    let mut text = String::with_capacity(plain.len() + 32);
+    for character in plain.chars() {
+        if is_steering(character) {
+            let mut units = [0u16; 2];
+            for unit in character.encode_utf16(&mut units) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            text.push(character);
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_never_steers_the_terminal_and_reads_back() {
+        let hostile = "PC\u{9b}31m\u{1b}]\u{202e}\u{e0001}Å";
+        let text = json_text(&hostile).expect("a string is JSON");
+        assert!(!text.chars().any(is_steering), "{text:?}");
+        assert_eq!(serde_json::from_str::<String>(&text).expect("reads back"), hostile);
+    }
+}

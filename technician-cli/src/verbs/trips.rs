@@ -1,0 +1,127 @@
+//! `distans trips`: the ledger's entries and the round-trip kilometres they stand for.
+//!
+//! The sum counts a place once a day and is the *upper bound*: it knows nothing of shared trips.
+//! The cautious figure comes from the settlement, never from here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::Args;
+use distans_proto::ids::SiteId;
+use distans_proto::text::Untrusted;
+use distans_proto::trips::{EntryKind, EntryRecord, LedgerFilter};
+use serde_json::{Value, json};
+
+use super::App;
+use crate::client::Desk;
+use crate::client::ledger;
+use crate::exit::Exit;
+use crate::failure::Stop;
+use crate::format;
+use crate::screen::Tone;
+
+/// Arguments of `distans trips`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  distans trips\n  distans trips --from 2026-01-01 --to 2026-06-30 --json")]
+pub struct Trips {
+    /// First day, YYYY-MM-DD
+    #[arg(long, value_name = "DATE", value_parser = super::visit::date)]
+    pub from: Option<String>,
+    /// Last day, YYYY-MM-DD
+    #[arg(long, value_name = "DATE", value_parser = super::visit::date)]
+    pub to: Option<String>,
+}
+
+/// Lists the entries.
+///
+/// # Errors
+/// What the broker answers, a broken hash chain, or if the screen cannot be written.
+pub async fn perform(app: &App, trips: Trips) -> anyhow::Result<()> {
+    let desk = Desk::connect(&app.home).await?;
+    let filter = LedgerFilter { from: trips.from.map(Into::into), to: trips.to.map(Into::into) };
+    let (entries, sites) = tokio::try_join!(desk.ledger(filter), desk.sites())?;
+    let names: BTreeMap<SiteId, String> = sites.into_iter().map(|site| (site.id, site.name.to_string())).collect();
+    let broken = ledger::first_break(&entries);
+    let upper = upper_bound_m(&entries);
+    if app.screen.json() {
+        for entry in &entries {
+            app.screen.object(&as_json(entry))?;
+        }
+        app.screen.object(&json!({ "sum": { "upper_bound_m": upper, "chain_holds": broken.is_none() } }))?;
+    } else if entries.is_empty() {
+        app.screen.hint("nothing is booked yet; book with distans session end or distans visit avoided");
+    } else {
+        let rows = entries.iter().map(|entry| row(entry, &names));
+        app.screen.table(&["DAY", "WHAT", "PLACE", ">ROUND TRIP", "CHANNEL", "URGENCY", "NOTE", "ENTRY"], rows)?;
+        let sum = app.screen.paint(Tone::Strong, &format::kilometres(upper));
+        app.screen.line(format!("\nAvoided, upper bound: {sum} (each place once a day there and back; shared trips not yet taken off)"))?;
+    }
+    match broken {
+        None => Ok(()),
+        Some(seq) => Err(Stop::new(
+            Exit::Untrusted,
+            format!("entry {seq} does not continue the chain before it: the ledger was changed; tell your administrator"),
+        )
+        .into()),
+    }
+}
+
+/// The upper bound: for each day and place once, there and back, over avoided entries in force.
+pub fn upper_bound_m(entries: &[EntryRecord]) -> u64 {
+    let mut stops = BTreeSet::new();
+    let active = entries.iter().filter(|entry| entry.kind == EntryKind::Avoided && entry.reversed_by.is_none());
+    active
+        .filter(|entry| stops.insert((&entry.service_date, &entry.site)))
+        .map(|entry| 2 * u64::from(entry.road_m.unwrap_or(0)))
+        .sum()
+}
+
+/// An entry's kind in words.
+pub const fn kind_words(kind: EntryKind) -> &'static str {
+    match kind {
+        EntryKind::Avoided => "avoided",
+        EntryKind::Visit => "visit made",
+        EntryKind::Reversal => "reversal",
+        EntryKind::FactorSet => "new factor set",
+        EntryKind::SiteRevision => "new site revision",
+    }
+}
+
+/// A serializable name (`can_wait`) in words (`can wait`).
+pub fn words(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(name)) => name.replace('_', " "),
+        _ => String::new(),
+    }
+}
+
+fn row(entry: &EntryRecord, names: &BTreeMap<SiteId, String>) -> Vec<String> {
+    let place = entry.site.as_ref().map(|site| names.get(site).cloned().unwrap_or_else(|| site.to_string()));
+    let note = match (&entry.reversed_by, &entry.reverses) {
+        (Some(_), _) => "reversed".to_owned(),
+        (None, Some(target)) => format!("takes back {target}"),
+        _ => entry.reason.as_ref().map(words).unwrap_or_default(),
+    };
+    vec![
+        entry.service_date.to_string(),
+        kind_words(entry.kind).into(),
+        place.unwrap_or_default(),
+        entry.road_m.map(|metres| format::kilometres(2 * u64::from(metres))).unwrap_or_default(),
+        entry.channel.as_ref().map(words).unwrap_or_default(),
+        entry.urgency.as_ref().map(words).unwrap_or_default(),
+        note,
+        entry.id.to_string(),
+    ]
+}
+
+/// An entry in JSON: the record's own fields, the time as text, and the round trip.
+pub fn as_json(entry: &EntryRecord) -> Value {
+    let mut value = serde_json::to_value(entry).unwrap_or_default();
+    value["booked_at"] = format::utc(entry.booked_at).into();
+    value["round_trip_m"] = entry.road_m.map(|metres| 2 * u64::from(metres)).into();
+    value
+}
+
+/// A date for a booking, or `None` for today.
+pub fn optional_date(date: Option<String>) -> Option<Untrusted> {
+    date.map(Into::into)
+}
