@@ -11,6 +11,10 @@ pub const CONTROL_LIMIT: usize = 64 * 1024;
 /// Largest frame that carries signed documents (the policy may be 1 MiB, base64 in JSON).
 pub const DOCUMENTS_LIMIT: usize = 2 * 1024 * 1024;
 
+/// Largest frame that carries a session's receipt or record: `link::ToBroker::Receipt`,
+/// `desk::DeskRequest::Record`, `desk::DeskReply::Record`, `inner::ToTechnician::Ended`.
+pub const RECORD_LIMIT: usize = 1024 * 1024;
+
 /// Bytes of the length in front of a body.
 pub const HEADER: usize = 4;
 
@@ -92,6 +96,12 @@ impl FrameBuffer {
     /// For bodies of at most `limit` bytes.
     pub const fn new(limit: usize) -> Self {
         Self { bytes: Vec::new(), start: 0, limit }
+    }
+
+    /// Changes the limit for the frames that follow, when the reader has come to where larger
+    /// ones are due.
+    pub const fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
     }
 
     /// Adds bytes as they came. The caller takes frames out before adding more, so what is

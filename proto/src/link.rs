@@ -3,7 +3,7 @@
 //!
 //! The agent opens one bidirectional stream and both sides send frames on it: control messages
 //! within [`crate::frame::CONTROL_LIMIT`], except `Documents` within
-//! [`crate::frame::DOCUMENTS_LIMIT`]. The broker opens a further stream to the agent for every
+//! [`crate::frame::DOCUMENTS_LIMIT`] and `Receipt` within [`crate::frame::RECORD_LIMIT`]. The broker opens a further stream to the agent for every
 //! relayed stream and starts it with a [`RelayHeader`] frame; what follows is opaque to it.
 
 use minicbor::{Decode, Encode};

@@ -10,9 +10,15 @@
 //! | [`session`] | keys taken from a finished handshake |
 //! | [`sealed`] | records of a sealed stream: seal and open |
 //! | [`streams`] | stream ids: each once |
+//! | [`signed`] | a payload signed by the PC and countersigned by the technician |
+//! | [`grant`] | what was allowed |
+//! | [`receipt`] | what was done |
 #![forbid(unsafe_code)]
 
+pub mod grant;
 pub mod preface;
+pub mod receipt;
 pub mod sealed;
 pub mod session;
+pub mod signed;
 pub mod streams;
