@@ -86,7 +86,8 @@ impl std::error::Error for ConfigError {}
 mod tests {
     use super::*;
 
-    const LEAST: &str = "[broker]\norganisation = \"mora\"\nname = \"localhost\"\nlisten = \"127.0.0.1:4433\"\n";
+    const LEAST: &str =
+        "[broker]\norganisation = \"mora\"\nname = \"localhost\"\nlisten = \"127.0.0.1:4433\"\n";
 
     fn told(text: &str) -> String {
         Settings::parse(text, "broker.toml").expect_err("a mistake").to_string()

@@ -198,7 +198,9 @@ impl Log {
         });
         let level = section.text("level", Some(LogLevel::Info), "info", |text| {
             let found = LogLevel::ALL.into_iter().find(|(name, _)| *name == text);
-            found.map(|(_, level)| level).ok_or_else(|| "is none of error, warn, info, debug, trace".to_owned())
+            found
+                .map(|(_, level)| level)
+                .ok_or_else(|| "is none of error, warn, info, debug, trace".to_owned())
         });
         Self { format: format.unwrap_or_default(), level: level.unwrap_or_default() }
     }
