@@ -19,12 +19,25 @@ pub enum EnrolRequest {
     /// Take this PC in.
     #[n(1)]
     Enrol(#[n(0)] Enrol),
+    /// The certificate of a token, so that the PC learns its group from the organisation's
+    /// enrol key and not from the broker. Public; needs no certificate.
+    #[n(2)]
+    TokenCert(#[n(0)] TokenCertQuery),
 }
 
 /// Asks for the root documents.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct RootsQuery {}
+
+/// Asks for a token's certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct TokenCertQuery {
+    /// Which token.
+    #[n(0)]
+    pub token: TokenId,
+}
 
 /// Asks to be enrolled.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -59,6 +72,9 @@ pub enum EnrolReply {
     /// Not taken in.
     #[n(2)]
     Refused(#[n(0)] Refused),
+    /// A token's certificate.
+    #[n(3)]
+    TokenCert(#[n(0)] TokenCert),
 }
 
 /// Root documents as signed envelopes, oldest first.
@@ -68,6 +84,15 @@ pub struct Roots {
     /// Envelopes.
     #[n(0)]
     pub roots: Vec<minicbor::bytes::ByteVec>,
+}
+
+/// A token's certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct TokenCert {
+    /// Envelope of type `token-cert`.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub envelope: Vec<u8>,
 }
 
 /// What a newly enrolled PC needs.
