@@ -14,6 +14,8 @@
 //! | [`session_user`] | who sits at the machine |
 //! | [`stop`] | when the system or the person asks this program to stop |
 
+#[cfg(any(windows, test))]
+mod command_line;
 pub mod facts;
 pub mod local;
 pub mod private;

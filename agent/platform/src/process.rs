@@ -4,16 +4,53 @@
 //! also those that changed group; on Windows it lives in a job object. What the command leaves
 //! running on purpose lives on when the command ends by itself; [`Tree::kill`] ends it too.
 
-use std::fmt;
-use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::{fmt, io};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::imp;
 use crate::session_user::SignedIn;
 
-/// The pipe into a command; `shutdown` or dropping it is the end of its input.
-pub type InputPipe = Box<dyn AsyncWrite + Send + Unpin>;
+/// The pipe into a command. `shutdown`, like dropping it, is the end of its input.
+pub struct InputPipe(Option<Box<dyn AsyncWrite + Send + Unpin>>);
+
+impl InputPipe {
+    pub(crate) fn new(pipe: impl AsyncWrite + Send + Unpin + 'static) -> Self {
+        Self(Some(Box::new(pipe)))
+    }
+
+    fn open(&mut self) -> io::Result<Pin<&mut (dyn AsyncWrite + Send + Unpin)>> {
+        match &mut self.0 {
+            Some(pipe) => Ok(Pin::new(pipe.as_mut())),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+}
+
+impl fmt::Debug for InputPipe {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("InputPipe")
+    }
+}
+
+impl AsyncWrite for InputPipe {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.open()?.poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.open()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(pipe) = &mut self.0 else { return Poll::Ready(Ok(())) };
+        let flushed = std::task::ready!(Pin::new(pipe).poll_shutdown(cx));
+        self.0 = None;
+        Poll::Ready(flushed)
+    }
+}
 
 /// A pipe out of a command.
 pub type OutputPipe = Box<dyn AsyncRead + Send + Unpin>;

@@ -1,5 +1,6 @@
 //! The local socket: who reaches it, and who the kernel says is there.
 #![cfg(unix)]
+#![allow(clippy::expect_used)] // the helpers too may stop at the first surprise
 
 use std::fs::Permissions;
 use std::io;

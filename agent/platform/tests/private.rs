@@ -1,5 +1,6 @@
 //! Owner-only folders and files, and writes that are whole at every moment.
 #![cfg(unix)]
+#![allow(clippy::expect_used)] // the helpers too may stop at the first surprise
 
 use std::fs::Permissions;
 use std::io::Read;

@@ -1,5 +1,6 @@
 //! Commands as leaders of their own session, and the hunt for what they started.
 
+use std::collections::HashSet;
 use std::ffi::{CString, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -15,14 +16,16 @@ use rustix::process::{Gid, Pid, Signal, Uid};
 use tokio::process::{Child, Command};
 
 use super::account::{self, Account};
-use super::procfs::{self, Belongs};
-use crate::process::{Exit, Launch, Pipes, RunAs, StartError};
+use super::procfs::{self, Belongs, Entry};
+use crate::process::{Exit, InputPipe, Launch, Pipes, RunAs, StartError};
 use crate::{is_privileged, thread};
 
 /// Longest hunt for the processes of a tree.
 const HUNT: Duration = Duration::from_secs(1);
 /// Pause before looking whether the killed ones are gone.
 const GLANCE: Duration = Duration::from_millis(2);
+/// Looks in a row that may be unsure before we take it that nobody is left.
+const DOUBTS: u32 = 5;
 /// The variable that every process of a tree inherits.
 const MARK: &str = "DISTANS_RUN";
 
@@ -40,6 +43,8 @@ struct Kin {
     /// The leader was collected: its pid may be somebody else's now.
     collected: AtomicBool,
     mark: String,
+    /// When the leader started, in the kernel's ticks.
+    since: u64,
 }
 
 pub(crate) fn start(launch: &Launch) -> Result<(Running, Pipes), StartError> {
@@ -59,8 +64,9 @@ pub(crate) fn start(launch: &Launch) -> Result<(Running, Pipes), StartError> {
     else {
         return Err(StartError::System(io::Error::other("the started command has no pid or pipes")));
     };
-    let stdin = child.stdin.take().map(|pipe| Box::new(pipe) as crate::process::InputPipe);
-    let kin = Kin { leader, collected: AtomicBool::new(false), mark: format!("{MARK}={mark}") };
+    let stdin = child.stdin.take().map(InputPipe::new);
+    let since = procfs::one(leader.as_raw_nonzero().get()).map_or(0, |entry| entry.started);
+    let kin = Kin { leader, collected: AtomicBool::new(false), mark: format!("{MARK}={mark}"), since };
     let running = Running { child, tree: Tree(Arc::new(kin)), exit: None };
     Ok((running, Pipes { stdin, stdout: Box::new(stdout), stderr: Box::new(stderr) }))
 }
@@ -116,21 +122,31 @@ impl Tree {
         }
     }
 
-    /// Kills every member until none is found: one that forks meanwhile is found in the next round.
+    /// Kills every member until none is left: one that forks meanwhile is found in the next round,
+    /// and one that is dying counts until it is dead.
     fn hunt(&self) {
         let began = Instant::now();
-        loop {
-            let leader = self.leader().map(|leader| leader.as_raw_nonzero().get());
-            let members = procfs::members(Belongs { leader, mark: &self.0.mark });
-            if members.is_empty() || began.elapsed() > HUNT {
+        let mut hunted: HashSet<Entry> = HashSet::new();
+        let mut doubts = 0;
+        while began.elapsed() < HUNT {
+            let sighting = procfs::look(self.belongs());
+            hunted.retain(procfs::lives);
+            hunted.extend(&sighting.members);
+            doubts = if sighting.unsure { doubts + 1 } else { 0 };
+            if hunted.is_empty() && (doubts == 0 || doubts > DOUBTS) {
                 return;
             }
-            for pid in members.into_iter().filter_map(Pid::from_raw) {
+            for pid in sighting.members.iter().filter_map(|entry| Pid::from_raw(entry.pid)) {
                 // It may have died since it was seen.
                 let _ = rustix::process::kill_process(pid, Signal::KILL);
             }
             std::thread::sleep(GLANCE);
         }
+    }
+
+    fn belongs(&self) -> Belongs<'_> {
+        let leader = self.leader().map(|leader| leader.as_raw_nonzero().get());
+        Belongs { leader, mark: &self.0.mark, since: self.0.since }
     }
 }
 

@@ -70,7 +70,7 @@ async fn input_output_and_errors_have_their_own_pipes() {
     let feed = async {
         input.write_all(sent.as_bytes()).await.expect("the command reads");
         input.shutdown().await.expect("the end of input");
-        drop(input);
+        assert!(input.write_all(b"more").await.is_err(), "written after the end");
     };
     let (_, output, errors) = tokio::join!(feed, all(&mut stdout), all(&mut stderr));
     assert_eq!(output, sent);

@@ -1,0 +1,46 @@
+//! Reading the machine's part of the registry.
+
+use std::{mem, ptr};
+
+use windows_sys::Win32::System::Registry::{
+    HKEY_LOCAL_MACHINE, KEY_READ, RRF_RT_REG_SZ, RegCloseKey, RegGetValueW, RegOpenKeyExW,
+};
+
+use super::sys::{narrow, wide};
+
+/// Longest text value read, in UTF-16 units.
+const TEXT_LIMIT: usize = 512;
+
+/// A text value below HKEY_LOCAL_MACHINE.
+pub(crate) fn text(key: &str, value: &str) -> Option<String> {
+    let (key, value) = (wide(key), wide(value));
+    let mut room = [0u16; TEXT_LIMIT];
+    let mut length = u32::try_from(mem::size_of_val(&room)).ok()?;
+    // SAFETY: both names are zero-terminated; `room` is writable for `length` bytes; the kind
+    // may be null.
+    let code = unsafe {
+        RegGetValueW(
+            HKEY_LOCAL_MACHINE,
+            key.as_ptr(),
+            value.as_ptr(),
+            RRF_RT_REG_SZ,
+            ptr::null_mut(),
+            room.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    (code == 0).then(|| narrow(&room).to_string_lossy().trim().to_owned())
+}
+
+/// True if the key exists below HKEY_LOCAL_MACHINE.
+pub(crate) fn exists(key: &str) -> bool {
+    let key = wide(key);
+    let mut opened = ptr::null_mut();
+    // SAFETY: the name is zero-terminated; `opened` is a live variable.
+    if unsafe { RegOpenKeyExW(HKEY_LOCAL_MACHINE, key.as_ptr(), 0, KEY_READ, &raw mut opened) } != 0 {
+        return false;
+    }
+    // SAFETY: the key was opened just now and is used no more.
+    unsafe { RegCloseKey(opened) };
+    true
+}
