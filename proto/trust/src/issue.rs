@@ -14,6 +14,8 @@ use rcgen::{
     SignatureAlgorithm, SubjectPublicKeyInfo,
 };
 use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, DnsName};
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::prelude::FromDer;
 
 use crate::certs::{self, BACKDATING, CertError};
 use crate::keys::{Algorithm, P256Key, PublicKey, Signer};
@@ -234,6 +236,10 @@ pub fn new_request(key: &P256Key) -> Result<Vec<u8>, IssueError> {
 /// [`IssueError::Request`] or [`IssueError::Key`].
 pub fn read_request(der: &[u8]) -> Result<PublicKey, IssueError> {
     if der.len() > 8 * 1024 {
+        return Err(IssueError::Request);
+    }
+    let whole = X509CertificationRequest::from_der(der).is_ok_and(|(rest, _)| rest.is_empty());
+    if !whole {
         return Err(IssueError::Request);
     }
     let request = CertificateSigningRequestDer::from(der);

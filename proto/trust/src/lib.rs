@@ -16,7 +16,7 @@
 //! | [`outer`] | rustls verifiers for the connection to the broker |
 //! | [`bundle`] | one file for everything that is handed over |
 //! | [`expiry`] | warnings at 50 % and 80 % of a life |
-//! | `issue` (feature) | making certificates and signing requests |
+//! | `issue`, `found` (feature `issue`) | making certificates and signing requests; the first documents of an organisation |
 #![forbid(unsafe_code)]
 
 pub mod bundle;
@@ -26,6 +26,8 @@ pub mod documents;
 pub mod enrolment;
 pub mod envelope;
 pub mod expiry;
+#[cfg(feature = "issue")]
+pub mod found;
 pub mod hash;
 pub mod hours;
 #[cfg(feature = "issue")]

@@ -333,7 +333,7 @@ impl Trust {
 }
 
 /// A checked change that is not in force yet.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "write it to disk, then commit"]
 pub struct Staged(Trust);
 
@@ -353,7 +353,3 @@ impl Staged {
         self.0
     }
 }
-
-#[cfg(test)]
-#[path = "store_tests.rs"]
-mod tests;
