@@ -14,11 +14,12 @@
 //! | [`token`] | the enrolment token's text form |
 //! | [`certs`] | X.509: technicians, devices, brokers |
 //! | [`outer`] | rustls verifiers for the connection to the broker |
-//! | [`bundle`] | one file for everything that is handed over |
+//! | [`bundle`], [`broker_request`] | one file for everything that is handed over; what a new broker asks for |
 //! | [`expiry`] | warnings at 50 % and 80 % of a life |
 //! | `issue`, `found` (feature `issue`) | making certificates and signing requests; the first documents of an organisation |
 #![forbid(unsafe_code)]
 
+pub mod broker_request;
 pub mod bundle;
 pub mod certs;
 pub mod device;
