@@ -1,18 +1,32 @@
 //! PCs: enrolment, facts, certificates, where they stand and when they were last here.
-use distans_proto::facts::Facts;
-use distans_proto::ids::{DeviceId, SiteId};
-use distans_proto::time::Timestamp;
 
-use crate::{DeviceDetails, DeviceQuery, DeviceRow, EnrolOutcome, NewCertificate, NewDevice, Seen, Store, StoreError, StoredCertificate};
+use distans_proto::facts::Facts;
+use distans_proto::ids::{DeviceId, SiteId, TokenId};
+use distans_proto::time::Timestamp;
+use sea_orm::ConnectionTrait;
+
+use crate::documents::find_token;
+use crate::sites::has_site;
+use crate::sql::{self, Row};
+use crate::{
+    DeviceDetails, DeviceQuery, DeviceRow, EnrolOutcome, NewCertificate, NewDevice, Seen, Store, StoreError,
+    StoredCertificate,
+};
+
+/// Most rows of one page.
+const PAGE: u32 = 1000;
+
+const ROW: &str = "id, hostname, group_id, site_id, confirmed, enrolled_at, last_seen";
 
 impl Store {
     /// Takes a PC in: one use of its token, its record and its first certificate, all or none.
     /// `max_uses` comes from the verified token certificate.
     ///
     /// # Errors
-    /// If the database cannot do it; refusals are [`EnrolOutcome`]s.
+    /// If the database cannot do it or the certificate's serial number was used before; other
+    /// refusals are [`EnrolOutcome`]s.
     pub async fn enrol(&self, device: NewDevice, max_uses: u32) -> Result<EnrolOutcome, StoreError> {
-        todo!()
+        self.write(move |transaction| Box::pin(enrol(transaction, device, max_uses))).await
     }
 
     /// One PC without its large parts.
@@ -20,7 +34,7 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub async fn device(&self, id: DeviceId) -> Result<Option<DeviceRow>, StoreError> {
-        todo!()
+        find(self.readers(), id).await
     }
 
     /// One PC with facts, key, endorsement and token certificate.
@@ -28,7 +42,23 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub async fn device_details(&self, id: DeviceId) -> Result<Option<DeviceDetails>, StoreError> {
-        todo!()
+        let select = format!(
+            "SELECT {ROW}, facts, spki, endorsement, d.token_id AS token_id, cert \
+             FROM device d JOIN token t ON t.token_id = d.token_id WHERE id = $1"
+        );
+        let Some(row) = sql::one(self.readers(), &select, [id.as_bytes().to_vec().into()]).await? else {
+            return Ok(None);
+        };
+        let facts: Option<Vec<u8>> = row.get("facts")?;
+        Ok(Some(DeviceDetails {
+            row: device_row(&row)?,
+            // Facts of a newer agent that this version cannot read are no reason to hide the PC.
+            facts: facts.and_then(|bytes| minicbor::decode(&bytes).ok()),
+            spki: row.get("spki")?,
+            endorsement: row.get("endorsement")?,
+            token: row.id("token_id", TokenId::from_bytes)?,
+            token_cert: row.get("cert")?,
+        }))
     }
 
     /// PCs that match, in the order of their ids, one page at a time.
@@ -36,7 +66,26 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub async fn devices(&self, query: DeviceQuery) -> Result<Vec<DeviceRow>, StoreError> {
-        todo!()
+        let name = query.name.map(|name| name.raw().trim().to_lowercase()).filter(|name| !name.is_empty());
+        let (low, high) = name.as_deref().and_then(id_range).unzip();
+        // Each condition is one parameter that may be NULL; an impossible id range is NULL too
+        // and then only the host name can match.
+        let select = format!(
+            "SELECT {ROW} FROM device WHERE ($1 IS NULL OR hostname_key LIKE $1 ESCAPE '\\' OR id BETWEEN $2 AND $3) \
+             AND ($4 IS NULL OR site_id = $4) AND ($5 IS NULL OR group_id = $5) AND ($6 IS NULL OR id > $6) \
+             ORDER BY id LIMIT $7"
+        );
+        let limit = if query.limit == 0 { PAGE } else { query.limit.min(PAGE) };
+        let values = [
+            name.as_deref().map(starting_with).into(),
+            low.into(),
+            high.into(),
+            query.site.map(|site| site.to_string()).into(),
+            query.group.map(|group| group.to_string()).into(),
+            query.after.map(|id| id.as_bytes().to_vec()).into(),
+            i64::from(limit).into(),
+        ];
+        sql::all(self.readers(), &select, values).await?.iter().map(device_row).collect()
     }
 
     /// How many PCs are recorded.
@@ -44,7 +93,8 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub async fn device_count(&self) -> Result<u64, StoreError> {
-        todo!()
+        let row = sql::one(self.readers(), "SELECT COUNT(*) AS count FROM device", []).await?;
+        row.map_or(Ok(0), |row| row.number("count"))
     }
 
     /// Notes when PCs were connected; unknown PCs are passed over. Made for thousands at once.
@@ -52,31 +102,96 @@ impl Store {
     /// # Errors
     /// If the database cannot be written.
     pub async fn see(&self, seen: Vec<Seen>) -> Result<(), StoreError> {
-        todo!()
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let update = "UPDATE device SET last_seen = $2, hostname = COALESCE($3, hostname), \
+                              hostname_key = COALESCE($4, hostname_key) \
+                              WHERE id = $1 AND (last_seen IS NULL OR last_seen <= $2)";
+                for seen in seen {
+                    let values = [
+                        seen.device.as_bytes().to_vec().into(),
+                        seen.at.as_micros().into(),
+                        seen.hostname.as_ref().map(|name| name.raw().to_owned()).into(),
+                        seen.hostname.as_ref().map(|name| name.raw().to_lowercase()).into(),
+                    ];
+                    sql::run(transaction, update, values).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
     }
 
-    /// Keeps a PC's newest facts and its host name from them.
+    /// Keeps a PC's newest facts, and its host name from them if they name one.
     ///
     /// # Errors
     /// If there is no such PC.
     pub async fn put_facts(&self, id: DeviceId, facts: Facts) -> Result<(), StoreError> {
-        todo!()
+        let bytes = minicbor::to_vec(&facts).map_err(|_| StoreError::Corrupt { what: "facts" })?;
+        let name = (!facts.hostname.is_empty()).then(|| facts.hostname.raw().to_owned());
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let update = "UPDATE device SET facts = $2, hostname = COALESCE($3, hostname), \
+                              hostname_key = COALESCE($4, hostname_key) WHERE id = $1";
+                let key = name.as_deref().map(str::to_lowercase);
+                let values = [id.as_bytes().to_vec().into(), bytes.into(), name.into(), key.into()];
+                match sql::run(transaction, update, values).await? {
+                    0 => Err(StoreError::NoDevice(id)),
+                    _ => Ok(()),
+                }
+            })
+        })
+        .await
     }
 
     /// Confirms a PC (never the other way) and places it at a site, as far as asked.
     ///
     /// # Errors
     /// If there is no such PC or no such site.
-    pub async fn edit_device(&self, id: DeviceId, confirm: bool, site: Option<SiteId>) -> Result<DeviceRow, StoreError> {
-        todo!()
+    pub async fn edit_device(
+        &self,
+        id: DeviceId,
+        confirm: bool,
+        site: Option<SiteId>,
+    ) -> Result<DeviceRow, StoreError> {
+        self.write(move |transaction| {
+            Box::pin(async move {
+                if let Some(site) = site.as_ref()
+                    && !has_site(transaction, site).await?
+                {
+                    return Err(StoreError::NoSite(site.clone()));
+                }
+                let update = "UPDATE device SET confirmed = CASE WHEN $2 <> 0 THEN 1 ELSE confirmed END, \
+                              site_id = COALESCE($3, site_id) WHERE id = $1";
+                let values = [
+                    id.as_bytes().to_vec().into(),
+                    i64::from(confirm).into(),
+                    site.map(|site| site.to_string()).into(),
+                ];
+                sql::run(transaction, update, values).await?;
+                find(transaction, id).await?.ok_or(StoreError::NoDevice(id))
+            })
+        })
+        .await
     }
 
     /// Records a further certificate of a PC.
     ///
     /// # Errors
     /// If there is no such PC, or the serial number was used before.
-    pub async fn put_certificate(&self, device: DeviceId, certificate: NewCertificate, now: Timestamp) -> Result<(), StoreError> {
-        todo!()
+    pub async fn put_certificate(
+        &self,
+        device: DeviceId,
+        certificate: NewCertificate,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |transaction| {
+            Box::pin(async move {
+                find(transaction, device).await?.ok_or(StoreError::NoDevice(device))?;
+                put_certificate(transaction, device, certificate, now).await
+            })
+        })
+        .await
     }
 
     /// All certificates issued to a PC, oldest first.
@@ -84,6 +199,149 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub async fn certificates(&self, device: DeviceId) -> Result<Vec<StoredCertificate>, StoreError> {
-        todo!()
+        let select = "SELECT serial, not_after, issued_at FROM device_certificate WHERE device_id = $1 \
+                      ORDER BY issued_at, serial";
+        let rows = sql::all(self.readers(), select, [device.as_bytes().to_vec().into()]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(StoredCertificate {
+                    serial: row.get("serial")?,
+                    device,
+                    not_after: row.time("not_after")?,
+                    issued_at: row.time("issued_at")?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// One PC, inside or outside a transaction.
+pub(crate) async fn find<C: ConnectionTrait>(database: &C, id: DeviceId) -> Result<Option<DeviceRow>, StoreError> {
+    let select = format!("SELECT {ROW} FROM device WHERE id = $1");
+    let row = sql::one(database, &select, [id.as_bytes().to_vec().into()]).await?;
+    row.as_ref().map(device_row).transpose()
+}
+
+async fn enrol<C: ConnectionTrait>(database: &C, device: NewDevice, max_uses: u32) -> Result<EnrolOutcome, StoreError> {
+    let Some(token) = find_token(database, device.token).await? else {
+        return Ok(EnrolOutcome::TokenUnknown);
+    };
+    if token.frozen {
+        return Ok(EnrolOutcome::TokenFrozen);
+    }
+    let id = device.id.as_bytes().to_vec();
+    let taken = "SELECT id, spki, token_id FROM device WHERE id = $1 OR spki = $2";
+    let rows = sql::all(database, taken, [id.clone().into(), device.spki.clone().into()]).await?;
+    if let Some(row) = rows.first() {
+        let same = row.id("id", DeviceId::from_bytes)? == device.id
+            && row.get::<Vec<u8>>("spki")? == device.spki
+            && row.id("token_id", TokenId::from_bytes)? == device.token;
+        if !same || rows.len() > 1 {
+            return Ok(EnrolOutcome::DeviceTaken);
+        }
+        let update = "UPDATE device SET endorsement = $2 WHERE id = $1";
+        sql::run(database, update, [id.into(), device.endorsement.into()]).await?;
+        put_certificate(database, device.id, device.certificate, device.at).await?;
+        return Ok(EnrolOutcome::Again);
+    }
+    if token.uses >= max_uses {
+        return Ok(EnrolOutcome::TokenUsedUp);
+    }
+    let take = "UPDATE token SET uses = uses + 1 WHERE token_id = $1";
+    sql::run(database, take, [device.token.as_bytes().to_vec().into()]).await?;
+    let insert = "INSERT INTO device \
+                  (id, hostname, hostname_key, group_id, spki, endorsement, token_id, enrolled_at) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let values = [
+        id.into(),
+        device.hostname.raw().into(),
+        device.hostname.raw().to_lowercase().into(),
+        device.group.as_str().into(),
+        device.spki.into(),
+        device.endorsement.into(),
+        device.token.as_bytes().to_vec().into(),
+        device.at.as_micros().into(),
+    ];
+    sql::run(database, insert, values).await?;
+    put_certificate(database, device.id, device.certificate, device.at).await?;
+    Ok(EnrolOutcome::New)
+}
+
+async fn put_certificate<C: ConnectionTrait>(
+    database: &C,
+    device: DeviceId,
+    certificate: NewCertificate,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let insert = "INSERT INTO device_certificate (serial, device_id, not_after, issued_at) \
+                  VALUES ($1, $2, $3, $4) ON CONFLICT (serial) DO NOTHING";
+    let values = [
+        certificate.serial.into(),
+        device.as_bytes().to_vec().into(),
+        certificate.not_after.as_micros().into(),
+        now.as_micros().into(),
+    ];
+    match sql::run(database, insert, values).await? {
+        0 => Err(StoreError::SerialTaken),
+        _ => Ok(()),
+    }
+}
+
+fn device_row(row: &Row) -> Result<DeviceRow, StoreError> {
+    Ok(DeviceRow {
+        id: row.id("id", DeviceId::from_bytes)?,
+        hostname: row.untrusted("hostname")?,
+        group: row.parsed("group_id")?,
+        site: row.maybe_parsed("site_id")?,
+        confirmed: row.flag("confirmed")?,
+        enrolled_at: row.time("enrolled_at")?,
+        last_seen: row.maybe_time("last_seen")?,
+    })
+}
+
+/// A LIKE pattern for texts that start with `prefix`, whatever signs it contains.
+fn starting_with(prefix: &str) -> String {
+    let mut pattern = String::with_capacity(prefix.len() + 1);
+    for character in prefix.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// The lowest and the highest id whose hexadecimal form starts with `prefix`; hyphens do not
+/// count. `None` if no id does.
+fn id_range(prefix: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    let digits: String = prefix.chars().filter(|character| *character != '-').collect();
+    if digits.is_empty() || digits.chars().count() > 32 {
+        return None;
+    }
+    let end = |filler: char| {
+        let text: String = digits.chars().chain(std::iter::repeat(filler)).take(32).collect();
+        text.parse::<DeviceId>().ok().map(|id| id.as_bytes().to_vec())
+    };
+    Some((end('0')?, end('f')?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_becomes_a_range_of_ids() {
+        let (low, high) = id_range("30313").expect("hexadecimal");
+        assert_eq!((low[..3].to_vec(), high[..3].to_vec()), (vec![0x30, 0x31, 0x30], vec![0x30, 0x31, 0x3f]));
+        assert_eq!(id_range("3031-3"), id_range("30313"));
+        for text in ["", "-", "pc", &"0".repeat(33)] {
+            assert_eq!(id_range(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn signs_with_a_meaning_in_patterns_are_plain_letters() {
+        assert_eq!(starting_with("50%_a\\"), "50\\%\\_a\\\\%");
     }
 }

@@ -49,6 +49,9 @@ pub enum StoreError {
     /// No such place.
     #[error("no site {0} is recorded; see `distans admin site import`")]
     NoSite(SiteId),
+    /// A PC stands at a site that the new table lacks.
+    #[error("a PC stands at site {0}, which the new table lacks; keep the site, or move its PCs first")]
+    SiteInUse(SiteId),
     /// The session belongs to another PC or technician.
     #[error("session {0} is recorded for another PC or technician; open a session with a new id")]
     SessionTaken(SessionId),
@@ -99,9 +102,11 @@ impl StoreError {
     /// The reason to tell over the wire.
     pub const fn code(&self) -> RefusalCode {
         match self {
-            Self::DocumentFork { .. } | Self::TokenFork(_) | Self::SessionTaken(_) | Self::SerialTaken => {
-                RefusalCode::Conflict
-            }
+            Self::DocumentFork { .. }
+            | Self::TokenFork(_)
+            | Self::SiteInUse(_)
+            | Self::SessionTaken(_)
+            | Self::SerialTaken => RefusalCode::Conflict,
             Self::Booking(error) => error.code(),
             Self::Date(_) | Self::FactorSet(_) => RefusalCode::BadRequest,
             Self::NoToken(_) => RefusalCode::Token,

@@ -11,19 +11,26 @@
 //! | `sessions` | sessions as the broker saw them, and their signed records |
 //! | `sites` | sites, road legs and factor sets, by revision |
 //! | `ledger` | the kilometre ledger: needs, entries, the chain |
-//! | `maintain` | backup and integrity check |
+//! | `booking` | what a booking is about, looked up |
+//! | `backup`, `integrity` | a copy while running; the check of everything |
 //! | `migrations` | how the tables came to be |
+//! | `writer` | the one writer and its shared commits |
 #![forbid(unsafe_code)]
 
+mod backup;
+mod booking;
 mod devices;
 mod documents;
 mod error;
+mod integrity;
 mod ledger;
-mod maintain;
+mod migrations;
 mod records;
 mod sessions;
 mod sites;
+mod sql;
 mod store;
+mod writer;
 
 pub use error::StoreError;
 pub use records::*;

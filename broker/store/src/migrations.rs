@@ -1,0 +1,85 @@
+//! How the tables came to be: numbered steps, each run once, in order.
+//!
+//! A released step is history: its SQL file is never edited, the next change is the next step.
+//! A database that has had a step this program does not know was written by a newer program and
+//! is left alone.
+
+use std::path::Path;
+
+use sea_orm_migration::MigrationName;
+use sea_orm_migration::prelude::{DbErr, MigrationTrait, MigratorTrait, SchemaManager, async_trait};
+use sea_orm_migration::sea_orm::{
+    ConnectionTrait, DatabaseConnection, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+
+use crate::StoreError;
+use crate::sql;
+
+/// Every step, oldest first: its name, which is its number and subject, and its SQL.
+const STEPS: [(&str, &str); 1] = [("0001_spine", include_str!("migrations/0001_spine.sql"))];
+
+struct Step {
+    name: &'static str,
+    sql: &'static str,
+}
+
+impl MigrationName for Step {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+// The trait leaves the lifetime out, and async_trait wants the same words here.
+#[allow(elided_lifetimes_in_paths)]
+impl MigrationTrait for Step {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(self.sql).await.map(drop)
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
+
+struct Steps;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Steps {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        STEPS.into_iter().map(|(name, sql)| Box::new(Step { name, sql }) as Box<dyn MigrationTrait>).collect()
+    }
+}
+
+/// Brings the database at `path` to this program's version, all steps or none.
+///
+/// # Errors
+/// If a newer program wrote it; nothing is changed then.
+pub(crate) async fn migrate(database: &DatabaseConnection, path: &Path) -> Result<(), StoreError> {
+    // One transaction from the look to the last step: of two programs that open a new database
+    // at once, the second waits and finds nothing left to do.
+    let options =
+        TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+    let transaction = database.begin_with_options(options).await?;
+    for name in recorded(&transaction).await? {
+        if !STEPS.iter().any(|(known, _)| *known == name) {
+            return Err(StoreError::Newer {
+                path: path.to_owned(),
+                migration: distans_proto::text::clean_line(&name, 64),
+                newest: STEPS.last().map_or_else(String::new, |(name, _)| (*name).to_owned()),
+            });
+        }
+    }
+    Steps::up(&transaction, None).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn recorded<C: ConnectionTrait>(database: &C) -> Result<Vec<String>, StoreError> {
+    let table = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'";
+    if sql::one(database, table, []).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let rows = sql::all(database, "SELECT version FROM seaql_migrations ORDER BY version", []).await?;
+    rows.iter().map(|row| row.get("version")).collect()
+}
