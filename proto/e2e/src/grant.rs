@@ -125,7 +125,11 @@ pub enum GrantError {
 ///
 /// # Errors
 /// [`GrantError`].
-pub fn open(bytes: &[u8], device_key: &PublicKey, expected: &Expected<'_>) -> Result<Signed<Grant>, GrantError> {
+pub fn open(
+    bytes: &[u8],
+    device_key: &PublicKey,
+    expected: &Expected<'_>,
+) -> Result<Signed<Grant>, GrantError> {
     let signed = Signed::<Grant>::open(bytes, device_key)?;
     let grant = signed.payload();
     let same = |is_same: bool, field| if is_same { Ok(()) } else { Err(GrantError::Elsewhere(field)) };
@@ -181,7 +185,11 @@ mod tests {
         }
     }
 
-    fn open_with(bytes: &[u8], key: &PublicKey, change: impl Fn(&mut Expected<'_>)) -> Result<(), GrantError> {
+    fn open_with(
+        bytes: &[u8],
+        key: &PublicKey,
+        change: impl Fn(&mut Expected<'_>),
+    ) -> Result<(), GrantError> {
         let (org, technician) = ("mora".parse().expect("label"), "anna".parse().expect("label"));
         let mut expected = Expected {
             org: &org,

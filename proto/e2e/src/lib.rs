@@ -7,6 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`preface`] | the clear first bytes of every relayed stream |
+//! | [`tls`] | the only two TLS configurations there are, and their verifiers |
 //! | [`session`] | keys taken from a finished handshake |
 //! | [`sealed`] | records of a sealed stream: seal and open |
 //! | [`streams`] | stream ids: each once |
@@ -22,3 +23,4 @@ pub mod sealed;
 pub mod session;
 pub mod signed;
 pub mod streams;
+pub mod tls;

@@ -116,8 +116,8 @@ mod tests {
     fn the_bytes_are_those_of_the_design() {
         let bytes = Preface::sealed(SESSION, 7, 0x0102_0304_0506_0708).encode();
         let expected = [
-            &[0xD1, 1, 1, 7][..],     // magic, version, kind sealed, epoch
-            b"0123456789abcdef",      // session id
+            &[0xD1, 1, 1, 7][..],      // magic, version, kind sealed, epoch
+            b"0123456789abcdef",       // session id
             &[1, 2, 3, 4, 5, 6, 7, 8], // stream id, big-endian
         ]
         .concat();

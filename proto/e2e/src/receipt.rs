@@ -200,11 +200,17 @@ mod tests {
     use distans_trust::keys::{P256Key, Signer};
 
     fn command(argument: &str) -> Op {
-        Op::Run(Run { argv: vec!["ipconfig".into(), argument.into()], system: false, stdin: false, timeout_s: 0 })
+        Op::Run(Run {
+            argv: vec!["ipconfig".into(), argument.into()],
+            system: false,
+            stdin: false,
+            timeout_s: 0,
+        })
     }
 
     fn line(id: OpId, op: &Op) -> OperationLine {
-        let result = OpResult { outcome: Outcome::SessionEnded, exit: Some(i32::MIN), bytes: u64::MAX, text: None };
+        let result =
+            OpResult { outcome: Outcome::SessionEnded, exit: Some(i32::MIN), bytes: u64::MAX, text: None };
         OperationLine::new(id, op, &result)
     }
 

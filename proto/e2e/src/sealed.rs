@@ -12,8 +12,8 @@ mod keys;
 #[cfg(test)]
 mod tests;
 
-pub use keys::StreamKeys;
 use keys::Cipher;
+pub use keys::StreamKeys;
 
 /// Most plaintext bytes in one record.
 pub const PAYLOAD_LIMIT: usize = 16_384;

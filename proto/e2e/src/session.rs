@@ -6,6 +6,7 @@
 use std::fmt;
 
 use distans_proto::ids::SessionId;
+use distans_proto::version::ALPN_INNER;
 use zeroize::Zeroizing;
 
 use crate::sealed::{Direction, Opener, SealedError, Sealer, StreamKeys};
@@ -13,10 +14,16 @@ use crate::sealed::{Direction, Opener, SealedError, Sealer, StreamKeys};
 const STREAMS_LABEL: &[u8] = b"EXPORTER-distans-1-streams";
 const BINDING_LABEL: &[u8] = b"EXPORTER-distans-1-binding";
 
-/// The handshake gave no keys: it is not finished.
+/// The handshake gave no keys.
 #[derive(Debug, thiserror::Error)]
-#[error("no session keys from an unfinished handshake")]
-pub struct ExportError(#[from] rustls::Error);
+pub enum ExportError {
+    /// It is not finished.
+    #[error("no session keys from an unfinished handshake")]
+    Unfinished(#[from] rustls::Error),
+    /// The two ends did not agree to speak this protocol.
+    #[error("the other end did not agree on the protocol distans-e2e/1")]
+    Protocol,
+}
 
 /// What binds a grant to the handshake it was given in: 32 bytes only the two ends know until
 /// the grant is shown, different in every handshake.
@@ -34,23 +41,31 @@ impl SessionKeys {
     /// From a technician's finished handshake.
     ///
     /// # Errors
-    /// [`ExportError`] while the handshake is not finished.
+    /// [`ExportError`] while the handshake is not finished, or if it agreed on no protocol.
     pub fn of_technician(tls: &rustls::ClientConnection, session: SessionId) -> Result<Self, ExportError> {
-        Self::export(session, |label, context, out| tls.export_keying_material(out, label, context).map(|_| ()))
+        Self::export(session, tls.alpn_protocol(), |label, context, out| {
+            tls.export_keying_material(out, label, context).map(|_| ())
+        })
     }
 
     /// From an agent's finished handshake.
     ///
     /// # Errors
-    /// [`ExportError`] while the handshake is not finished.
+    /// [`ExportError`] while the handshake is not finished, or if it agreed on no protocol.
     pub fn of_agent(tls: &rustls::ServerConnection, session: SessionId) -> Result<Self, ExportError> {
-        Self::export(session, |label, context, out| tls.export_keying_material(out, label, context).map(|_| ()))
+        Self::export(session, tls.alpn_protocol(), |label, context, out| {
+            tls.export_keying_material(out, label, context).map(|_| ())
+        })
     }
 
     fn export(
         session: SessionId,
+        protocol: Option<&[u8]>,
         mut exporter: impl FnMut(&[u8], Option<&[u8]>, &mut [u8; 32]) -> Result<(), rustls::Error>,
     ) -> Result<Self, ExportError> {
+        if protocol != Some(ALPN_INNER) {
+            return Err(ExportError::Protocol);
+        }
         let (mut master, mut binding) = (Zeroizing::new([0; 32]), [0; 32]);
         exporter(STREAMS_LABEL, Some(session.as_bytes()), &mut master)?;
         exporter(BINDING_LABEL, Some(session.as_bytes()), &mut binding)?;

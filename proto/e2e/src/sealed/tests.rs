@@ -11,7 +11,8 @@ fn hex(text: &str) -> Vec<u8> {
 
 fn vector_keys() -> StreamKeys {
     let master: [u8; 32] = std::array::from_fn(|index| u8::try_from(index).expect("small"));
-    let session = SessionId::from_bytes(std::array::from_fn(|index| 0x10 + u8::try_from(index).expect("small")));
+    let session =
+        SessionId::from_bytes(std::array::from_fn(|index| 0x10 + u8::try_from(index).expect("small")));
     StreamKeys::derive(&master, session, 2, Direction::ToAgent).expect("keys")
 }
 
