@@ -1,0 +1,416 @@
+//! What a journal adds up to.
+//!
+//! Rebuilt record by record at the start and kept up to date with every record appended, so
+//! that the answer after `kill -9` is the same as before it: a repeated operation gets its
+//! result, an interrupted one "unknown", a session its one receipt.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use distans_e2e::receipt::{EndReason, FIRST_HEAD, OperationLine};
+use distans_proto::ids::{OpId, SessionId, TechnicianId};
+use distans_proto::inner::{OpResult, Outcome};
+use distans_proto::scope::ScopeSet;
+use distans_proto::text::Untrusted;
+use distans_proto::time::Timestamp;
+use distans_trust::hash::Sha256;
+
+use super::record::{OpAcknowledged, OpFinished, Record};
+
+/// How long results are kept for repeats, and sessions for the record.
+pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
+
+/// One session as the journal knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionEntry {
+    /// When it was granted.
+    pub at: Timestamp,
+    /// To whom.
+    pub technician: TechnicianId,
+    /// What.
+    pub scopes: ScopeSet,
+    /// Until when at most.
+    pub expires: Timestamp,
+    /// Purpose.
+    pub purpose: Untrusted,
+    /// The person was asked.
+    pub asked: bool,
+    /// Nobody was to be asked.
+    pub unattended: bool,
+    /// What goes to the broker; `None` after it has it.
+    pub papers: Option<Papers>,
+    /// When and why it ended.
+    pub ended: Option<(Timestamp, EndReason)>,
+    /// Its operations, in order.
+    pub operations: Vec<OpId>,
+    /// True after the broker acknowledged the record.
+    pub uploaded: bool,
+}
+
+/// The signed papers of a session.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Papers {
+    /// Envelope `grant`.
+    pub grant: Vec<u8>,
+    /// The technician's signature over it.
+    pub grant_ack: Option<Vec<u8>>,
+    /// Envelope `receipt`.
+    pub receipt: Option<Vec<u8>>,
+    /// The technician's signature over it.
+    pub receipt_ack: Option<Vec<u8>>,
+    /// The technician's certificate, DER.
+    pub certificate: Vec<u8>,
+}
+
+/// One operation as the journal knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpEntry {
+    /// In which session.
+    pub session: SessionId,
+    /// When it was begun.
+    pub at: Timestamp,
+    /// Its line in the receipt, as far as is known: see [`OpEntry::line`].
+    line: OperationLine,
+    /// How it ended; `None` while it runs.
+    pub result: Option<OpResult>,
+    /// True after the technician knows.
+    pub acknowledged: bool,
+}
+
+impl OpEntry {
+    /// Its line in the receipt; without a result it stands as unknown.
+    pub fn line(&self) -> OperationLine {
+        match &self.result {
+            Some(result) => OperationLine {
+                outcome: result.outcome,
+                exit: result.exit,
+                bytes: result.bytes,
+                ..self.line.clone()
+            },
+            None => self.line.clone(),
+        }
+    }
+}
+
+/// What is said of an operation that nobody saw the end of ("okänt utfall").
+fn unknown() -> OpResult {
+    let text = Some("the agent was interrupted while it ran".into());
+    OpResult { outcome: Outcome::Unknown, exit: None, bytes: 0, text }
+}
+
+/// All the journal holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    receipts: Sha256,
+    sessions: BTreeMap<SessionId, SessionEntry>,
+    operations: BTreeMap<OpId, OpEntry>,
+    oldest: Option<Timestamp>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl State {
+    /// Of an empty journal.
+    pub const fn new() -> Self {
+        Self { receipts: FIRST_HEAD, sessions: BTreeMap::new(), operations: BTreeMap::new(), oldest: None }
+    }
+
+    /// Head of the chain of this PC's receipts.
+    pub const fn receipt_head(&self) -> Sha256 {
+        self.receipts
+    }
+
+    /// Takes one record in. A record about something unknown changes nothing: the part of the
+    /// journal that told of it has been compacted away.
+    pub fn apply(&mut self, record: &Record) {
+        match record {
+            Record::Begin(begin) => self.receipts = Sha256::from_bytes(begin.receipts),
+            Record::Granted(granted) => {
+                self.oldest = Some(self.oldest.map_or(granted.at, |oldest| oldest.min(granted.at)));
+                self.sessions.entry(granted.session).or_insert_with(|| SessionEntry {
+                    at: granted.at,
+                    technician: granted.technician.clone(),
+                    scopes: granted.scopes,
+                    expires: granted.expires,
+                    purpose: granted.purpose.clone(),
+                    asked: granted.asked,
+                    unattended: granted.unattended,
+                    papers: Some(Papers {
+                        grant: granted.grant.clone(),
+                        certificate: granted.certificate.clone(),
+                        ..Papers::default()
+                    }),
+                    ended: None,
+                    operations: Vec::new(),
+                    uploaded: false,
+                });
+            }
+            Record::GrantAcked(acked) => {
+                if let Some(papers) = self.papers(acked.session) {
+                    papers.grant_ack = Some(acked.signature.clone());
+                }
+            }
+            Record::OpAccepted(accepted) => {
+                if let Some(session) = self.sessions.get_mut(&accepted.session)
+                    && !self.operations.contains_key(&accepted.op)
+                {
+                    session.operations.push(accepted.op);
+                    self.operations.insert(
+                        accepted.op,
+                        OpEntry {
+                            session: accepted.session,
+                            at: accepted.at,
+                            line: OperationLine::new(accepted.op, &accepted.content, &unknown()),
+                            result: None,
+                            acknowledged: false,
+                        },
+                    );
+                }
+            }
+            Record::OpFinished(finished) => {
+                if let Some(operation) = self.operations.get_mut(&finished.op) {
+                    operation.result.get_or_insert_with(|| finished.result.clone());
+                }
+            }
+            Record::OpAcknowledged(acknowledged) => {
+                if let Some(operation) = self.operations.get_mut(&acknowledged.op) {
+                    operation.acknowledged = true;
+                }
+            }
+            Record::SessionEnded(ended) => {
+                if let Some(session) = self.sessions.get_mut(&ended.session) {
+                    session.ended.get_or_insert((ended.at, ended.reason));
+                }
+            }
+            Record::Receipt(receipt) => {
+                if let Some(papers) = self.papers(receipt.session)
+                    && papers.receipt.is_none()
+                {
+                    papers.receipt = Some(receipt.envelope.clone());
+                    self.receipts = Sha256::from_bytes(receipt.head);
+                }
+            }
+            Record::ReceiptAcked(acked) => {
+                if let Some(papers) = self.papers(acked.session) {
+                    papers.receipt_ack = Some(acked.signature.clone());
+                }
+            }
+            Record::Uploaded(uploaded) => {
+                if let Some(session) = self.sessions.get_mut(&uploaded.session) {
+                    session.uploaded = true;
+                    session.papers = None;
+                }
+            }
+        }
+    }
+
+    fn papers(&mut self, session: SessionId) -> Option<&mut Papers> {
+        self.sessions.get_mut(&session)?.papers.as_mut()
+    }
+
+    /// A session.
+    pub fn session(&self, session: SessionId) -> Option<&SessionEntry> {
+        self.sessions.get(&session)
+    }
+
+    /// An operation, whichever session it ran in.
+    pub fn operation(&self, op: OpId) -> Option<&OpEntry> {
+        self.operations.get(&op)
+    }
+
+    /// Sessions without an end: after a start, those that `kill -9` left behind.
+    pub fn open_sessions(&self) -> impl Iterator<Item = (SessionId, &SessionEntry)> {
+        self.sessions
+            .iter()
+            .filter(|(_, session)| session.ended.is_none())
+            .map(|(id, session)| (*id, session))
+    }
+
+    /// Sessions that ended and have no receipt yet; each is to get exactly one.
+    pub fn without_receipt(&self) -> impl Iterator<Item = SessionId> {
+        self.sessions.iter().filter_map(|(id, session)| {
+            let papers = session.papers.as_ref()?;
+            (session.ended.is_some() && papers.receipt.is_none()).then_some(*id)
+        })
+    }
+
+    /// Sessions whose receipt the broker does not have yet.
+    pub fn to_upload(&self) -> impl Iterator<Item = (SessionId, &Papers)> {
+        self.sessions.iter().filter_map(|(id, session)| {
+            let papers = session.papers.as_ref()?;
+            papers.receipt.is_some().then_some((*id, papers))
+        })
+    }
+
+    /// At a start: the records that say of every operation left running that nobody knows how
+    /// it ended ("okänt utfall").
+    pub fn interrupted(&self, now: Timestamp) -> Vec<Record> {
+        self.operations
+            .iter()
+            .filter(|(_, operation)| operation.result.is_none())
+            .map(|(op, _)| Record::OpFinished(OpFinished { op: *op, at: now, result: unknown() }))
+            .collect()
+    }
+
+    /// The lines of a session's receipt, in order.
+    pub fn lines(&self, session: SessionId) -> Vec<OperationLine> {
+        let operations = self.sessions.get(&session).map(|session| session.operations.as_slice());
+        operations.unwrap_or_default().iter().filter_map(|op| Some(self.operations.get(op)?.line())).collect()
+    }
+
+    /// True if compacting would make the journal smaller by something worth the writing.
+    pub fn worth_compacting(&self, now: Timestamp) -> bool {
+        // One day of slack, so that a busy PC does not rewrite its journal for every session.
+        self.oldest.is_some_and(|oldest| now.since(oldest) > KEPT + Duration::from_secs(86_400))
+    }
+
+    /// True if a session is to stay: it is not over, not with the broker yet, or younger than
+    /// [`KEPT`].
+    fn keeps_session(&self, session: SessionId, now: Timestamp) -> bool {
+        self.sessions.get(&session).is_some_and(|entry| match &entry.ended {
+            Some((ended, _)) => !entry.uploaded || now.since(*ended) <= KEPT,
+            None => true,
+        })
+    }
+
+    /// True if a record stays when the journal is compacted at `now`.
+    pub fn keeps(&self, record: &Record, now: Timestamp) -> bool {
+        let session = match record {
+            Record::Begin(_) => return false, // the new file has its own
+            Record::Granted(granted) => granted.session,
+            Record::GrantAcked(acked) | Record::ReceiptAcked(acked) => acked.session,
+            Record::OpAccepted(accepted) => accepted.session,
+            Record::OpFinished(OpFinished { op, .. }) | Record::OpAcknowledged(OpAcknowledged { op }) => {
+                match self.operations.get(op) {
+                    Some(operation) => operation.session,
+                    None => return false,
+                }
+            }
+            Record::SessionEnded(ended) => ended.session,
+            Record::Receipt(receipt) => receipt.session,
+            Record::Uploaded(uploaded) => uploaded.session,
+        };
+        self.keeps_session(session, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::{Countersigned, Granted, OpAccepted, Receipt, SessionEnded, Uploaded};
+    use super::*;
+    use distans_proto::inner::{Diagnose, Op};
+
+    const START: Timestamp = Timestamp::from_secs(1_780_000_000);
+    const OP: OpId = OpId::from_bytes([7; 16]);
+    const SESSION: SessionId = SessionId::from_bytes([1; 16]);
+
+    fn granted(session: SessionId, at: Timestamp) -> Record {
+        Record::Granted(Box::new(Granted {
+            session,
+            at,
+            technician: "anna".parse().expect("a label"),
+            scopes: ScopeSet::EMPTY,
+            expires: at.plus(Duration::from_secs(3600)),
+            grant: vec![1],
+            certificate: vec![2],
+            purpose: "printer".into(),
+            asked: true,
+            unattended: false,
+        }))
+    }
+
+    fn accepted(op: OpId) -> Record {
+        Record::OpAccepted(OpAccepted {
+            op,
+            session: SESSION,
+            at: START,
+            content: Op::Diagnose(Diagnose { now: START }),
+        })
+    }
+
+    fn finished(op: OpId, exit: i32) -> Record {
+        let result = OpResult { outcome: Outcome::Completed, exit: Some(exit), bytes: 0, text: None };
+        Record::OpFinished(OpFinished { op, at: START, result })
+    }
+
+    fn ended() -> Record {
+        Record::SessionEnded(SessionEnded { session: SESSION, at: START, reason: EndReason::Technician })
+    }
+
+    fn receipt() -> Record {
+        Record::Receipt(Receipt { session: SESSION, envelope: vec![3], head: [9; 32] })
+    }
+
+    fn state(records: &[Record]) -> State {
+        let mut state = State::new();
+        records.iter().for_each(|record| state.apply(record));
+        state
+    }
+
+    #[test]
+    fn a_repeat_finds_its_result_and_the_first_result_stays() {
+        let state =
+            state(&[granted(SESSION, START), accepted(OP), finished(OP, 3), accepted(OP), finished(OP, 0)]);
+        let operation = state.operation(OP).expect("known");
+        assert_eq!(operation.result.as_ref().and_then(|result| result.exit), Some(3));
+        assert_eq!(state.session(SESSION).expect("known").operations, [OP]);
+    }
+
+    #[test]
+    fn an_operation_cut_by_kill_9_is_unknown() {
+        let mut state = state(&[granted(SESSION, START), accepted(OP)]);
+        let repair = state.interrupted(START);
+        repair.iter().for_each(|record| state.apply(record));
+        let result = state.operation(OP).and_then(|operation| operation.result.clone()).expect("closed");
+        assert_eq!(result.outcome, Outcome::Unknown);
+        assert!(state.interrupted(START).is_empty());
+    }
+
+    #[test]
+    fn every_cut_of_a_sessions_life_leads_to_one_receipt() {
+        let acked = Countersigned { session: SESSION, signature: vec![4] };
+        let life = [
+            granted(SESSION, START),
+            Record::GrantAcked(acked.clone()),
+            accepted(OP),
+            finished(OP, 0),
+            Record::OpAcknowledged(OpAcknowledged { op: OP }),
+            ended(),
+            receipt(),
+            Record::ReceiptAcked(acked),
+            Record::Uploaded(Uploaded { session: SESSION }),
+        ];
+        for cut in 1..=life.len() {
+            let mut state = state(&life[..cut]);
+            // What the shell does after a start.
+            state.interrupted(START).iter().for_each(|record| state.apply(record));
+            if state.open_sessions().next().is_some() {
+                state.apply(&ended());
+            }
+            if state.without_receipt().next().is_some() {
+                state.apply(&receipt());
+            }
+            let uploads = state.to_upload().count();
+            assert_eq!(uploads, usize::from(cut < life.len()), "cut after {cut} records");
+            assert_eq!(state.without_receipt().count(), 0);
+        }
+    }
+
+    #[test]
+    fn compaction_drops_old_finished_sessions_and_keeps_what_is_owed() {
+        let late = START.plus(KEPT + Duration::from_secs(2 * 86_400));
+        let records = [granted(SESSION, START), accepted(OP), finished(OP, 0), ended(), receipt()];
+        let owed = state(&records);
+        assert!(owed.worth_compacting(late) && !owed.worth_compacting(START));
+        assert!(records.iter().all(|record| owed.keeps(record, late)), "not uploaded yet");
+        let mut done = owed;
+        let uploaded = Record::Uploaded(Uploaded { session: SESSION });
+        done.apply(&uploaded);
+        assert!(records.iter().all(|record| !done.keeps(record, late)));
+        assert!(records.iter().chain([&uploaded]).all(|record| done.keeps(record, START.plus(KEPT))));
+    }
+}
