@@ -75,9 +75,6 @@ pub enum Verb {
     Visit(verbs::visit::Visit),
     /// The booked visits and their round-trip kilometres
     Trips(verbs::trips::Trips),
-    /// The administrator's offline side: keys, policy, tokens, certificates, sites
-    #[command(subcommand)]
-    Admin(crate::admin::Admin),
 }
 
 #[cfg(test)]
@@ -93,7 +90,8 @@ mod tests {
 
     #[test]
     fn a_command_after_two_dashes_is_taken_as_it_stands() {
-        let cli = Cli::try_parse_from(["distans", "run", "PC", "--timeout", "5", "--", "ls", "--json", "-v"]).expect("parses");
+        let cli = Cli::try_parse_from(["distans", "run", "PC", "--timeout", "5", "--", "ls", "--json", "-v"])
+            .expect("parses");
         assert!(!cli.common.json);
         let Verb::Run(run) = cli.verb else { panic!("not run: {:?}", cli.verb) };
         assert_eq!(run.command, ["ls", "--json", "-v"]);

@@ -21,12 +21,16 @@ pub fn purpose(screen: Screen, given: Option<String>) -> anyhow::Result<String> 
             .prompt()
             .context("no purpose was given")?,
         None => {
-            return Err(Stop::new(Exit::Usage, "no session is open; say why you need one: --purpose \"…\"").into());
+            return Err(
+                Stop::new(Exit::Usage, "no session is open; say why you need one: --purpose \"…\"").into()
+            );
         }
     };
     let purpose = purpose.trim().to_owned();
     if purpose.is_empty() || purpose.chars().count() > PURPOSE_LIMIT {
-        return Err(Stop::new(Exit::Usage, format!("the purpose must have 1 to {PURPOSE_LIMIT} characters")).into());
+        return Err(
+            Stop::new(Exit::Usage, format!("the purpose must have 1 to {PURPOSE_LIMIT} characters")).into()
+        );
     }
     Ok(purpose)
 }
@@ -38,7 +42,8 @@ pub fn purpose(screen: Screen, given: Option<String>) -> anyhow::Result<String> 
 pub fn ticket(given: Option<String>) -> anyhow::Result<Option<String>> {
     match given {
         Some(ticket) if ticket.chars().count() > TICKET_LIMIT => {
-            Err(Stop::new(Exit::Usage, format!("the ticket must have at most {TICKET_LIMIT} characters")).into())
+            Err(Stop::new(Exit::Usage, format!("the ticket must have at most {TICKET_LIMIT} characters"))
+                .into())
         }
         other => Ok(other.filter(|ticket| !ticket.trim().is_empty())),
     }

@@ -106,7 +106,9 @@ mod tests {
     #[test]
     fn numbers_and_names_are_used_once() {
         for (index, (exit, name, _)) in Exit::ALL.into_iter().enumerate() {
-            let clash = Exit::ALL[..index].iter().find(|(other, known, _)| other.code() == exit.code() || *known == name);
+            let clash = Exit::ALL[..index]
+                .iter()
+                .find(|(other, known, _)| other.code() == exit.code() || *known == name);
             assert!(clash.is_none(), "{exit:?} repeats {clash:?}");
         }
     }

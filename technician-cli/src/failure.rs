@@ -35,7 +35,10 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
             return error.exit();
         }
         if let Some(error) = cause.downcast_ref::<inquire::InquireError>()
-            && matches!(error, inquire::InquireError::OperationCanceled | inquire::InquireError::OperationInterrupted)
+            && matches!(
+                error,
+                inquire::InquireError::OperationCanceled | inquire::InquireError::OperationInterrupted
+            )
         {
             return Exit::Cancelled;
         }

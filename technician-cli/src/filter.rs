@@ -121,7 +121,9 @@ impl Cleaner {
             (State::Text7(length), '\u{1B}') => State::TextEscape(length),
             (State::TextEscape(_), '\\') => State::Text,
             (State::TextEscape(length), '\u{1B}') => State::TextEscape(length),
-            (State::Text7(length) | State::TextEscape(length), _) if length < SEQUENCE_LIMIT => State::Text7(length + 1),
+            (State::Text7(length) | State::TextEscape(length), _) if length < SEQUENCE_LIMIT => {
+                State::Text7(length + 1)
+            }
             (State::Control(_) | State::Text7(_) | State::TextEscape(_), character) => {
                 self.state = State::Text;
                 return self.take(character, out);
@@ -162,13 +164,17 @@ mod tests {
 
     #[test]
     fn bidi_c1_bell_and_broken_bytes_show_as_replacement() {
-        assert_eq!(whole("a\u{202e}b\u{9b}31m\u{8}\u{7}".as_bytes()), "a\u{fffd}b\u{fffd}31m\u{fffd}\u{fffd}");
+        assert_eq!(
+            whole("a\u{202e}b\u{9b}31m\u{8}\u{7}".as_bytes()),
+            "a\u{fffd}b\u{fffd}31m\u{fffd}\u{fffd}"
+        );
         assert_eq!(whole(b"x\x9b1my\xc3"), "x\u{fffd}1my\u{fffd}");
     }
 
     #[test]
     fn every_way_of_cutting_gives_the_same_clean_text() {
-        let hostile = "Å\u{1b}[1;31mö\u{1b}]8;;http://x\u{1b}\\länk\u{1b}]8;;\u{7}\r\n\u{202e}€😀\r".as_bytes();
+        let hostile =
+            "Å\u{1b}[1;31mö\u{1b}]8;;http://x\u{1b}\\länk\u{1b}]8;;\u{7}\r\n\u{202e}€😀\r".as_bytes();
         let mut bytes = hostile.to_vec();
         bytes.extend_from_slice(b"\xff\xf0\x9f\x98");
         let expected = whole(&bytes);

@@ -12,7 +12,8 @@ use crate::failure::Stop;
 /// # Errors
 /// If it cannot be read or is larger.
 pub fn read_file(path: &Path, limit: usize) -> anyhow::Result<Vec<u8>> {
-    let cannot = |error: std::io::Error| Stop::new(Exit::Usage, format!("cannot read {}: {error}", path.display()));
+    let cannot =
+        |error: std::io::Error| Stop::new(Exit::Usage, format!("cannot read {}: {error}", path.display()));
     let mut bytes = Vec::new();
     let allowed = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     File::open(path).map_err(cannot)?.take(allowed).read_to_end(&mut bytes).map_err(cannot)?;

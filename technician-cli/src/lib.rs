@@ -1,2 +1,24 @@
-//! The technician's program distans, and distans admin, the offline side.
+//! The technician's program `distans`, and `distans admin`, the offline side.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`args`], [`verbs`] | the command line, and what each verb does and shows |
+//! | [`client`] | the broker and the PCs as seen from here: for verbs, tests and benchmarks |
+//! | [`home`] | the technician's folder: login, documents, open sessions |
+//! | [`screen`], [`format`], [`filter`], [`ask`] | tables, JSON, sizes and times, cleaned output, questions |
+//! | [`exit`], [`failure`] | what a script is told |
+//! | [`admin`] | keys, policy, tokens and certificates, offline |
 #![forbid(unsafe_code)]
+
+pub mod args;
+pub mod ask;
+pub mod base64_text;
+pub mod client;
+pub mod exit;
+pub mod failure;
+pub mod filter;
+pub mod format;
+pub mod home;
+pub mod input;
+pub mod screen;
+pub mod verbs;

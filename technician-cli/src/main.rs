@@ -1,3 +1,56 @@
-//! The technician's program distans, and distans admin, the offline side.
+//! `distans`, the technician's program.
 
-fn main() {}
+use std::process::exit;
+
+use clap::Parser;
+use distans_cli::args::Cli;
+use distans_cli::exit::Exit;
+use distans_cli::failure;
+use distans_cli::home::Home;
+use distans_cli::screen::{Failure, Screen};
+use distans_cli::verbs::{self, App};
+
+fn main() {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => exit(refuse(&error)),
+    };
+    let screen = Screen::detect(cli.common.json);
+    log_to_stderr(cli.common.verbose);
+    let outcome = Home::locate(cli.common.home).map_err(Into::into).and_then(|home| {
+        // One thread: it answers as fast as the network, and starts at once.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(verbs::perform(&App { screen, home }, cli.verb))
+    });
+    // Standard input may still be read by a thread nobody can stop; the program ends without it.
+    exit(match outcome {
+        Ok(code) => code,
+        Err(error) => failure::report(screen, &error).code().into(),
+    })
+}
+
+/// Shows help, or what is wrong with the command line; also as JSON when JSON is wanted.
+fn refuse(error: &clap::Error) -> i32 {
+    let wants_json =
+        std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    if wants_json && error.use_stderr() {
+        let text = error.to_string();
+        let text = text.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned();
+        let exit = Exit::Usage;
+        Screen::detect(true).failure(&Failure { code: exit.name(), exit: exit.code(), text });
+    } else if error.print().is_err() {
+        return Exit::Failed.code().into();
+    }
+    if error.use_stderr() { Exit::Usage.code().into() } else { Exit::Ok.code().into() }
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => tracing::Level::ERROR,
+        1 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    let ours = if verbose > 1 { level } else { tracing::Level::WARN };
+    let filter = tracing_subscriber::EnvFilter::new(format!("{ours},distans_cli={level}"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+}

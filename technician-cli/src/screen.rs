@@ -94,6 +94,11 @@ impl Screen {
         paint(self.color_out, tone, text)
     }
 
+    /// `text` in the colour of its meaning, for standard error.
+    pub fn paint_err(self, tone: Tone, text: &str) -> String {
+        paint(self.color_err, tone, text)
+    }
+
     /// One line of result.
     ///
     /// # Errors
@@ -140,7 +145,7 @@ impl Screen {
     /// If standard output cannot be written.
     pub fn table(self, columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> io::Result<()> {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING);
+        table.load_style(presets::NOTHING);
         table.set_header(columns.iter().map(|name| name.trim_start_matches('>')));
         table.add_rows(rows);
         for (index, name) in columns.iter().enumerate() {

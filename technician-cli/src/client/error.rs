@@ -22,6 +22,9 @@ pub struct Candidate {
     pub hostname: Untrusted,
 }
 
+/// Any error or text, where only its words matter.
+pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a request, a session or an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -50,13 +53,18 @@ pub enum Error {
         cause: String,
     },
     /// Something answers at the broker's address that is not the organisation's broker.
-    #[error("what answers at {address} cannot prove to be your organisation's broker ({cause}); nothing was sent; tell your administrator")]
+    #[error(
+        "what answers at {address} cannot prove to be your organisation's broker ({cause}); nothing was sent; tell your administrator"
+    )]
     BrokerUntrusted {
         /// Its address as configured.
         address: String,
         /// What did not hold.
         cause: String,
     },
+    /// The line went dead under a request.
+    #[error("the line to the broker was lost ({0}); try again")]
+    Line(String),
     /// The broker does not take this technician.
     #[error(
         "the broker closed the connection ({0}); if this persists your certificate may have been revoked: ask your administrator, or try distans login"
@@ -93,7 +101,9 @@ pub enum Error {
         hint: String,
     },
     /// The PC's identity does not hold.
-    #[error("{name} cannot prove that it was enrolled by your organisation ({cause}); nothing was sent to it; tell your administrator")]
+    #[error(
+        "{name} cannot prove that it was enrolled by your organisation ({cause}); nothing was sent to it; tell your administrator"
+    )]
     DeviceUntrusted {
         /// The PC.
         name: String,
@@ -159,8 +169,13 @@ impl Error {
         match self {
             Self::Home(error) => error.exit(),
             Self::CertificateExpired { .. } => Exit::Login,
-            Self::BrokerUnreachable { .. } | Self::BrokerClosed(_) | Self::LineLost { .. } => Exit::Broker,
-            Self::BrokerUntrusted { .. } | Self::DeviceUntrusted { .. } | Self::Forged { .. } => Exit::Untrusted,
+            Self::BrokerUnreachable { .. }
+            | Self::BrokerClosed(_)
+            | Self::Line(_)
+            | Self::LineLost { .. } => Exit::Broker,
+            Self::BrokerUntrusted { .. } | Self::DeviceUntrusted { .. } | Self::Forged { .. } => {
+                Exit::Untrusted
+            }
             Self::Refused(refused) => match refused.code {
                 RefusalCode::NotFound => Exit::NotFound,
                 RefusalCode::Offline => Exit::Offline,
@@ -181,20 +196,22 @@ impl Error {
     /// True if trying again later may help without anybody doing anything.
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::BrokerUnreachable { .. } | Self::BrokerClosed(_) | Self::Offline { .. } => true,
+            Self::BrokerUnreachable { .. } | Self::BrokerClosed(_) | Self::Line(_) | Self::Offline { .. } => {
+                true
+            }
             Self::Refused(refused) => matches!(refused.code, RefusalCode::Busy | RefusalCode::Offline),
             _ => false,
         }
     }
 
     /// A broken rule of the broker's.
-    pub fn broker(what: impl ToString) -> Self {
-        Self::Protocol { who: "the broker", what: what.to_string() }
+    pub(crate) fn broker(what: impl Into<Cause>) -> Self {
+        Self::Protocol { who: "the broker", what: what.into().to_string() }
     }
 
     /// A broken rule of the PC's.
-    pub fn pc(what: impl ToString) -> Self {
-        Self::Protocol { who: "the PC", what: what.to_string() }
+    pub(crate) fn pc(what: impl Into<Cause>) -> Self {
+        Self::Protocol { who: "the PC", what: what.into().to_string() }
     }
 }
 

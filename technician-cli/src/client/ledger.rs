@@ -52,8 +52,11 @@ impl Desk {
 
 fn no_such_site(name: &str, sites: &[Site]) -> Error {
     let start: String = name.trim().to_lowercase().chars().take(2).collect();
-    let alike = |site: &&Site| site.name.raw().to_lowercase().starts_with(&start) || site.id.as_str().starts_with(&start);
-    let near: Vec<String> = sites.iter().filter(alike).take(5).map(|site| format!("{} ({})", site.name, site.id)).collect();
+    let alike = |site: &&Site| {
+        site.name.raw().to_lowercase().starts_with(&start) || site.id.as_str().starts_with(&start)
+    };
+    let near: Vec<String> =
+        sites.iter().filter(alike).take(5).map(|site| format!("{} ({})", site.name, site.id)).collect();
     let hint = match (sites.is_empty(), near.is_empty()) {
         (true, _) => "no sites are known yet: distans admin site import".to_owned(),
         (false, true) => format!("{} sites are known; distans admin site list", sites.len()),
@@ -71,7 +74,8 @@ fn entry(reply: DeskReply) -> Option<EntryRecord> {
 pub fn first_break(entries: &[EntryRecord]) -> Option<u64> {
     let mut before: Option<&EntryRecord> = None;
     for entry in entries {
-        let follows = before.is_none_or(|before| before.seq + 1 != entry.seq || before.hash == entry.prev_hash);
+        let follows =
+            before.is_none_or(|before| before.seq + 1 != entry.seq || before.hash == entry.prev_hash);
         if !follows || chain_hash(entry).is_none_or(|hash| hash.to_string() != entry.hash.raw()) {
             return Some(entry.seq);
         }
@@ -131,7 +135,11 @@ mod tests {
     fn a_changed_or_exchanged_entry_breaks_the_chain() {
         let entries = chain(4);
         assert_eq!(first_break(&entries), None);
-        assert_eq!(first_break(&[entries[0].clone(), entries[3].clone()]), None, "a filter leaves entries out");
+        assert_eq!(
+            first_break(&[entries[0].clone(), entries[3].clone()]),
+            None,
+            "a filter leaves entries out"
+        );
         let mut changed = entries.clone();
         changed[2].body_hash = Sha256::of(b"other").to_string().into();
         assert_eq!(first_break(&changed), Some(3));

@@ -54,7 +54,12 @@ impl<R: AsyncRead + Unpin> RelayReader<R> {
                         let _ = self.refusal.set(refused);
                         return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionRefused, text)));
                     }
-                    _ => return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "not an answer to open"))),
+                    _ => {
+                        return Poll::Ready(Err(io::Error::new(
+                            io::ErrorKind::InvalidData,
+                            "not an answer to open",
+                        )));
+                    }
                 }
             } else {
                 let mut chunk = [0u8; 256];
@@ -72,7 +77,11 @@ impl<R: AsyncRead + Unpin> RelayReader<R> {
 }
 
 impl<R: AsyncRead + Unpin> AsyncRead for RelayReader<R> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         ready!(self.poll_answer(context))?;
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }

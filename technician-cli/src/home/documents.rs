@@ -117,7 +117,9 @@ pub fn expiry_warnings(trust: &Trust, stage: Stage, now: Timestamp) -> Vec<Strin
             warnings.push(format!("no {name} is held; ask your administrator to publish one"));
             continue;
         };
-        let Some(warning) = expiry::warning(head.issued, head.expires, now).filter(|warning| warning.stage >= stage) else {
+        let Some(warning) =
+            expiry::warning(head.issued, head.expires, now).filter(|warning| warning.stage >= stage)
+        else {
             continue;
         };
         warnings.push(match warning.stage {

@@ -120,7 +120,11 @@ impl Home {
     ///
     /// # Errors
     /// [`HomeError::NotLoggedIn`] if no id is known, or if the key cannot be made or kept.
-    pub fn begin_login(&self, id: Option<TechnicianId>, broker: Option<String>) -> Result<LoginRequest, HomeError> {
+    pub fn begin_login(
+        &self,
+        id: Option<TechnicianId>,
+        broker: Option<String>,
+    ) -> Result<LoginRequest, HomeError> {
         let guard = self.lock()?;
         let before: Option<Login> = self.read_json(LOGIN)?;
         let known = before.map(|login| (login.technician, login.broker));
@@ -140,7 +144,12 @@ impl Home {
     ///
     /// # Errors
     /// [`HomeError::Rejected`] if anything in it does not hold; nothing of the login changes then.
-    pub fn install(&self, bundle: &Bundle, broker: Option<String>, now: Timestamp) -> Result<Installed, HomeError> {
+    pub fn install(
+        &self,
+        bundle: &Bundle,
+        broker: Option<String>,
+        now: Timestamp,
+    ) -> Result<Installed, HomeError> {
         let guard = self.lock()?;
         let (trust, documents) = self.take_bundle(&guard, bundle)?;
         let Some(pem) = &bundle.technician_certificate else {
@@ -152,10 +161,8 @@ impl Home {
             .technician(&certificate, CheckTime::exact(now))
             .map_err(|error| refused_certificate(&error))?;
         let (next, before): (Option<Next>, Option<Login>) = (self.read_json(NEXT)?, self.read_json(LOGIN)?);
-        let sources = [
-            next.as_ref().map(|next| (NEXT, &next.key)),
-            before.as_ref().map(|login| (LOGIN, &login.key)),
-        ];
+        let sources =
+            [next.as_ref().map(|next| (NEXT, &next.key)), before.as_ref().map(|login| (LOGIN, &login.key))];
         let mut key = None;
         for (name, kept) in sources.into_iter().flatten() {
             if self.open_key(name, kept)?.public().spki() == identity.spki {
@@ -172,7 +179,9 @@ impl Home {
             .or(next.and_then(|next| next.broker))
             .or_else(|| bundle.broker.clone())
             .or(before.map(|login| login.broker))
-            .ok_or_else(|| HomeError::Rejected("the bundle does not name the broker; add --broker HOST:PORT".into()))?;
+            .ok_or_else(|| {
+                HomeError::Rejected("the bundle does not name the broker; add --broker HOST:PORT".into())
+            })?;
         let login = Login {
             technician: identity.id.clone(),
             org: identity.org.clone(),

@@ -17,6 +17,7 @@ use distans_platform::private::{self, PrivateError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::client::Cause;
 use crate::exit::Exit;
 
 pub mod documents;
@@ -91,12 +92,14 @@ impl Home {
     /// # Errors
     /// [`HomeError::Nowhere`].
     pub fn locate(explicit: Option<PathBuf>) -> Result<Self, HomeError> {
-        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let variable =
+            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let dir = explicit.or_else(|| variable("DISTANS_HOME")).or_else(|| {
             if cfg!(windows) {
                 variable("APPDATA").map(|folder| folder.join("distans"))
             } else {
-                let config = variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
+                let config =
+                    variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
                 config.map(|folder| folder.join("distans"))
             }
         });
@@ -126,7 +129,9 @@ impl Home {
             file.lock()?;
             Ok(file)
         };
-        lock().map(|file| Guard { _file: file }).map_err(|error| HomeError::Lock { path: path.clone(), error })
+        lock()
+            .map(|file| Guard { _file: file })
+            .map_err(|error| HomeError::Lock { path: path.clone(), error })
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, HomeError> {
@@ -154,12 +159,14 @@ impl Home {
     fn remove(&self, _: &Guard, name: &str) -> Result<(), HomeError> {
         let path = self.dir.join(name);
         match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(PrivateError::Io { path, error }.into()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(PrivateError::Io { path, error }.into())
+            }
             _ => Ok(()),
         }
     }
 
-    fn damaged(&self, name: &str, cause: impl ToString) -> HomeError {
-        HomeError::Damaged { path: self.dir.join(name), cause: cause.to_string() }
+    fn damaged(&self, name: &str, cause: impl Into<Cause>) -> HomeError {
+        HomeError::Damaged { path: self.dir.join(name), cause: cause.into().to_string() }
     }
 }

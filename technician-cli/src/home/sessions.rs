@@ -54,7 +54,9 @@ impl Home {
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(sessions),
-            Err(error) => return Err(distans_platform::private::PrivateError::Io { path: folder, error }.into()),
+            Err(error) => {
+                return Err(distans_platform::private::PrivateError::Io { path: folder, error }.into());
+            }
         };
         for entry in entries.flatten() {
             let name = entry.file_name();

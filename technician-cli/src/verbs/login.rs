@@ -58,7 +58,8 @@ fn request(app: &App, login: Login) -> anyhow::Result<()> {
     let text = serde_json::to_string(&request)?;
     match &login.request_out {
         Some(path) => {
-            std::fs::write(path, format!("{text}\n")).with_context(|| format!("cannot write {}", path.display()))?;
+            std::fs::write(path, format!("{text}\n"))
+                .with_context(|| format!("cannot write {}", path.display()))?;
             if app.screen.json() {
                 app.screen.object(&json!({ "technician": request.technician, "request": path }))?;
             } else {
@@ -76,7 +77,13 @@ fn request(app: &App, login: Login) -> anyhow::Result<()> {
 fn install(app: &App, path: &std::path::Path, broker: Option<String>) -> anyhow::Result<()> {
     let bytes = input::read_file(path, BUNDLE_LIMIT)?;
     let bundle = Bundle::parse(&bytes).map_err(|error| {
-        Stop::new(Exit::Usage, format!("{} is no bundle: {error}; it is what distans admin technician certify wrote", path.display()))
+        Stop::new(
+            Exit::Usage,
+            format!(
+                "{} is no bundle: {error}; it is what distans admin technician certify wrote",
+                path.display()
+            ),
+        )
     })?;
     let now = format::now();
     let installed = app.home.install(&bundle, broker, now)?;
@@ -93,7 +100,10 @@ fn install(app: &App, path: &std::path::Path, broker: Option<String>) -> anyhow:
         }))?;
     } else {
         if installed.documents == Taken::Pinned {
-            app.screen.line(format!("first contact with the organisation {}; its root key list has the fingerprint", trust.org()))?;
+            app.screen.line(format!(
+                "first contact with the organisation {}; its root key list has the fingerprint",
+                trust.org()
+            ))?;
             app.screen.line(format!("  {fingerprint}"))?;
             app.screen.line("compare it once with your administrator's, by telephone or on paper")?;
         }
@@ -118,7 +128,9 @@ fn install(app: &App, path: &std::path::Path, broker: Option<String>) -> anyhow:
 /// # Errors
 /// What it should look like.
 pub fn broker_address(text: &str) -> Result<String, String> {
-    let parts = text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
+    let parts = text
+        .rsplit_once(':')
+        .filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
     match parts {
         Some(_) => Ok(text.to_owned()),
         None => Err("an address looks like distans.example.se:4433".into()),

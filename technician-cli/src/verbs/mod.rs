@@ -6,8 +6,10 @@ use crate::screen::Screen;
 
 pub mod doctor;
 pub mod login;
+pub mod notices;
 pub mod pc;
 pub mod pcs;
+pub mod reach;
 pub mod run;
 pub mod session;
 pub mod trips;
@@ -38,7 +40,6 @@ pub async fn perform(app: &App, verb: Verb) -> anyhow::Result<i32> {
         Verb::Run(run) => return run::perform(app, run).await,
         Verb::Visit(visit) => visit::perform(app, visit).await?,
         Verb::Trips(trips) => trips::perform(app, trips).await?,
-        Verb::Admin(admin) => crate::admin::perform(app, admin).await?,
     }
     Ok(0)
 }

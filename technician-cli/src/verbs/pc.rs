@@ -35,7 +35,9 @@ pub async fn perform(app: &App, pc: Pc) -> anyhow::Result<()> {
     }
     let now = format::now();
     let since = match device.since {
-        Some(since) if device.online => format!("since {} ({})", format::local(since), format::span(now.since(since))),
+        Some(since) if device.online => {
+            format!("since {} ({})", format::local(since), format::span(now.since(since)))
+        }
         Some(since) => format!("last seen {} ({})", format::local(since), format::ago(since, now)),
         None => String::new(),
     };
@@ -67,8 +69,11 @@ pub async fn perform(app: &App, pc: Pc) -> anyhow::Result<()> {
 /// # Errors
 /// If the screen cannot be written.
 pub fn show_facts(screen: Screen, facts: &Facts) -> anyhow::Result<()> {
-    let text = |value: &Option<distans_proto::text::Untrusted>| value.as_ref().map(ToString::to_string).unwrap_or_default();
-    let memory = format!("{} free of {}", format::bytes(facts.memory_available), format::bytes(facts.memory_total));
+    let text = |value: &Option<distans_proto::text::Untrusted>| {
+        value.as_ref().map(ToString::to_string).unwrap_or_default()
+    };
+    let memory =
+        format!("{} free of {}", format::bytes(facts.memory_available), format::bytes(facts.memory_total));
     let swap = match facts.swap_total {
         0 => String::new(),
         total => format!("{} used of {}", format::bytes(facts.swap_used), format::bytes(total)),

@@ -12,7 +12,9 @@ use crate::screen::{Screen, Tone};
 
 /// Arguments of `distans pcs`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  distans pcs --online\n  distans pcs --site Grövelsjön\n  distans pcs PC-IDRE --json | jq -r .name")]
+#[command(
+    after_help = "Examples:\n  distans pcs --online\n  distans pcs --site Grövelsjön\n  distans pcs PC-IDRE --json | jq -r .name"
+)]
 pub struct Pcs {
     /// Only PCs whose name or id begins so
     #[arg(value_name = "NAME")]
@@ -49,7 +51,9 @@ pub async fn perform(app: &App, pcs: Pcs) -> anyhow::Result<()> {
         details: false,
     };
     let mut devices = desk.devices(filter).await?;
-    devices.sort_by(|a, b| a.hostname.raw().to_lowercase().cmp(&b.hostname.raw().to_lowercase()).then(a.id.cmp(&b.id)));
+    devices.sort_by(|a, b| {
+        a.hostname.raw().to_lowercase().cmp(&b.hostname.raw().to_lowercase()).then(a.id.cmp(&b.id))
+    });
     if app.screen.json() {
         for device in &devices {
             app.screen.object(&as_json(device))?;

@@ -21,7 +21,9 @@ use crate::screen::Tone;
 
 /// Arguments of `distans trips`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  distans trips\n  distans trips --from 2026-01-01 --to 2026-06-30 --json")]
+#[command(
+    after_help = "Examples:\n  distans trips\n  distans trips --from 2026-01-01 --to 2026-06-30 --json"
+)]
 pub struct Trips {
     /// First day, YYYY-MM-DD
     #[arg(long, value_name = "DATE", value_parser = super::visit::date)]
@@ -39,7 +41,8 @@ pub async fn perform(app: &App, trips: Trips) -> anyhow::Result<()> {
     let desk = Desk::connect(&app.home).await?;
     let filter = LedgerFilter { from: trips.from.map(Into::into), to: trips.to.map(Into::into) };
     let (entries, sites) = tokio::try_join!(desk.ledger(filter), desk.sites())?;
-    let names: BTreeMap<SiteId, String> = sites.into_iter().map(|site| (site.id, site.name.to_string())).collect();
+    let names: BTreeMap<SiteId, String> =
+        sites.into_iter().map(|site| (site.id, site.name.to_string())).collect();
     let broken = ledger::first_break(&entries);
     let upper = upper_bound_m(&entries);
     if app.screen.json() {
@@ -51,7 +54,8 @@ pub async fn perform(app: &App, trips: Trips) -> anyhow::Result<()> {
         app.screen.hint("nothing is booked yet; book with distans session end or distans visit avoided");
     } else {
         let rows = entries.iter().map(|entry| row(entry, &names));
-        app.screen.table(&["DAY", "WHAT", "PLACE", ">ROUND TRIP", "CHANNEL", "URGENCY", "NOTE", "ENTRY"], rows)?;
+        app.screen
+            .table(&["DAY", "WHAT", "PLACE", ">ROUND TRIP", "CHANNEL", "URGENCY", "NOTE", "ENTRY"], rows)?;
         let sum = app.screen.paint(Tone::Strong, &format::kilometres(upper));
         app.screen.line(format!("\nAvoided, upper bound: {sum} (each place once a day there and back; shared trips not yet taken off)"))?;
     }
@@ -68,7 +72,8 @@ pub async fn perform(app: &App, trips: Trips) -> anyhow::Result<()> {
 /// The upper bound: for each day and place once, there and back, over avoided entries in force.
 pub fn upper_bound_m(entries: &[EntryRecord]) -> u64 {
     let mut stops = BTreeSet::new();
-    let active = entries.iter().filter(|entry| entry.kind == EntryKind::Avoided && entry.reversed_by.is_none());
+    let active =
+        entries.iter().filter(|entry| entry.kind == EntryKind::Avoided && entry.reversed_by.is_none());
     active
         .filter(|entry| stops.insert((&entry.service_date, &entry.site)))
         .map(|entry| 2 * u64::from(entry.road_m.unwrap_or(0)))

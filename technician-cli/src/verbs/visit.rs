@@ -2,7 +2,9 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use distans_proto::ids::{EntryId, NeedId};
-use distans_proto::trips::{AvoidedVisit, Booking, Channel, EntryKind, EntryRecord, MadeVisit, Reason, Reverse, Urgency};
+use distans_proto::trips::{
+    AvoidedVisit, Booking, Channel, EntryKind, EntryRecord, MadeVisit, Reason, Reverse, Urgency,
+};
 
 use super::App;
 use super::trips::{as_json, kind_words, optional_date};
@@ -15,7 +17,9 @@ use crate::format;
 #[derive(Debug, Subcommand)]
 pub enum Visit {
     /// Somebody would have driven out, and now nobody has to
-    #[command(after_help = "Example:\n  distans visit avoided --site Grövelsjön --reason no-other-way-in --ticket IT-4711")]
+    #[command(
+        after_help = "Example:\n  distans visit avoided --site Grövelsjön --reason no-other-way-in --ticket IT-4711"
+    )]
     Avoided(Avoided),
     /// Somebody was there after all; takes an avoided visit for the same need back
     Made(Made),
@@ -220,8 +224,13 @@ pub fn show(app: &App, entry: &EntryRecord) -> anyhow::Result<()> {
     let site = entry.site.as_ref().map(ToString::to_string).unwrap_or_default();
     let kilometres = entry.road_m.map(|metres| format::kilometres(2 * u64::from(metres))).unwrap_or_default();
     let what = match entry.kind {
-        EntryKind::Avoided => format!("avoided visit to {site} on {}: {kilometres} there and back (upper bound)", entry.service_date),
-        EntryKind::Visit => format!("visit made to {site} on {}: {kilometres} there and back", entry.service_date),
+        EntryKind::Avoided => format!(
+            "avoided visit to {site} on {}: {kilometres} there and back (upper bound)",
+            entry.service_date
+        ),
+        EntryKind::Visit => {
+            format!("visit made to {site} on {}: {kilometres} there and back", entry.service_date)
+        }
         kind => kind_words(kind).to_owned(),
     };
     app.screen.line(format!("booked {what}"))?;

@@ -37,9 +37,13 @@ pub async fn perform(app: &App) -> anyhow::Result<()> {
     } else {
         let sees = match &broker {
             Ok(identity) => {
-                let drift = if identity.now > now { identity.now.since(now) } else { now.since(identity.now) };
+                let drift =
+                    if identity.now > now { identity.now.since(now) } else { now.since(identity.now) };
                 let clock = if drift.as_secs() > 120 {
-                    app.screen.paint(Tone::Careful, &format!("; its clock and yours differ by {}", format::span(drift)))
+                    app.screen.paint(
+                        Tone::Careful,
+                        &format!("; its clock and yours differ by {}", format::span(drift)),
+                    )
                 } else {
                     String::new()
                 };
@@ -67,7 +71,11 @@ fn certificate(app: &App, ends: Timestamp, now: Timestamp) -> String {
     if ends > now {
         format!("valid until {} ({} left)", format::local(ends), format::span(ends.since(now)))
     } else {
-        let text = format!("ended {} ({}); get a new one with distans login", format::local(ends), format::ago(ends, now));
+        let text = format!(
+            "ended {} ({}); get a new one with distans login",
+            format::local(ends),
+            format::ago(ends, now)
+        );
         app.screen.paint(Tone::Bad, &text)
     }
 }

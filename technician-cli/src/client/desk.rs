@@ -1,0 +1,262 @@
+//! Requests to the broker, each on a stream of its own, and documents kept fresh.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use distans_link::frames::{FrameIoError, FrameReader, Limits, write_message};
+use distans_proto::desk::{
+    DeskReply, DeskRequest, Device, DeviceFilter, EditDevice, Identity, Open, Publish, SiteImport, WhoAmI,
+};
+use distans_proto::frame::{CONTROL_LIMIT, DOCUMENTS_LIMIT, RECORD_LIMIT};
+use distans_proto::ids::{DeviceId, SessionId};
+use distans_proto::link::SessionRecord;
+use distans_trust::outer::{SharedSnapshot, Snapshot};
+use distans_trust::store::Trust;
+use quinn::{Connection, RecvStream, SendStream};
+
+use super::{Error, Listener, Notice, dial};
+use crate::home::Home;
+use crate::home::login::Account;
+
+/// Most frames of one answer: far more than any fleet or ledger of ours.
+const REPLIES_LIMIT: usize = 250_000;
+
+/// The technician's place at the broker. Cheap to clone; all clones share one connection, which
+/// is dialled anew when it was lost.
+#[derive(Clone)]
+pub struct Desk {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    home: Home,
+    account: Account,
+    trust: Mutex<Arc<Trust>>,
+    snapshot: SharedSnapshot,
+    connection: tokio::sync::Mutex<Option<Connection>>,
+    listener: Option<Listener>,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Desk").field("account", &self.inner.account).finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    /// Connects as the technician who is logged in at `home`.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn connect(home: &Home) -> Result<Self, Error> {
+        Self::connect_with(home, None).await
+    }
+
+    /// As [`Self::connect`], telling `listener` what is worth telling.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn connect_with(home: &Home, listener: Option<Listener>) -> Result<Self, Error> {
+        let (account, trust) = (home.account()?, home.trust()?);
+        let inner = Inner {
+            home: home.clone(),
+            account,
+            snapshot: SharedSnapshot::new(Snapshot::new(&trust)),
+            trust: Mutex::new(Arc::new(trust)),
+            connection: tokio::sync::Mutex::new(None),
+            listener,
+        };
+        let desk = Self { inner: Arc::new(inner) };
+        desk.connection().await?;
+        Ok(desk)
+    }
+
+    /// Who is logged in.
+    pub fn account(&self) -> &Account {
+        &self.inner.account
+    }
+
+    /// The technician's folder.
+    pub fn home(&self) -> &Home {
+        &self.inner.home
+    }
+
+    /// The documents in force now.
+    pub fn trust(&self) -> Arc<Trust> {
+        Arc::clone(&self.inner.trust.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Says good-bye to the broker. Without it the broker waits for a while.
+    pub async fn close(&self) {
+        if let Some(connection) = self.inner.connection.lock().await.take() {
+            dial::close(&connection).await;
+        }
+    }
+
+    pub(super) fn tell(&self, notice: Notice) {
+        if let Some(listener) = &self.inner.listener {
+            listener(notice);
+        }
+    }
+
+    /// The connection; a new one if the last was lost.
+    pub(super) async fn connection(&self) -> Result<Connection, Error> {
+        let mut held = self.inner.connection.lock().await;
+        if let Some(connection) = held.as_ref().filter(|connection| connection.close_reason().is_none()) {
+            return Ok(connection.clone());
+        }
+        let connection = Box::pin(dial::dial(&self.inner.account, self.inner.snapshot.clone())).await?;
+        *held = Some(connection.clone());
+        Ok(connection)
+    }
+
+    /// Sends one request and collects the whole answer; a refusal is an error.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn request(&self, request: &DeskRequest) -> Result<Vec<DeskReply>, Error> {
+        let connection = self.connection().await?;
+        let lost = |error| line_error(&connection, error);
+        let (mut send, recv) = connection.open_bi().await.map_err(|error| dial::closed(&error))?;
+        write_message(&mut send, request, limit(request)).await.map_err(lost)?;
+        // The broker may have answered and closed its end already; its answer tells.
+        let _ = send.finish();
+        let mut reader = FrameReader::new(recv, Limits::prompt(DOCUMENTS_LIMIT));
+        let mut replies = Vec::new();
+        while let Some(reply) = reader.next::<DeskReply>().await.map_err(lost)? {
+            match reply {
+                DeskReply::Done(_) => return Ok(replies),
+                DeskReply::Refused(refused) => return Err(Error::Refused(refused.refused)),
+                reply => replies.push(reply),
+            }
+            if is_single(request) {
+                return Ok(replies);
+            }
+            if replies.len() > REPLIES_LIMIT {
+                return Err(Error::broker(format!("more than {REPLIES_LIMIT} frames in one answer")));
+            }
+        }
+        Err(Error::broker("the answer ended before it was complete"))
+    }
+
+    /// Opens a stream to a PC and sends the question for it; the answer is met when reading.
+    pub(super) async fn open_stream(
+        &self,
+        connection: &Connection,
+        device: DeviceId,
+        session: SessionId,
+    ) -> Result<(SendStream, RecvStream), Error> {
+        let (mut send, recv) = connection.open_bi().await.map_err(|error| dial::closed(&error))?;
+        let open = DeskRequest::Open(Open { device, session });
+        write_message(&mut send, &open, CONTROL_LIMIT)
+            .await
+            .map_err(|error| line_error(connection, error))?;
+        Ok((send, recv))
+    }
+
+    /// Takes documents newer than ours from the broker, if it has any.
+    ///
+    /// # Errors
+    /// [`Error`]; documents that do not hold are refused and the old ones stay in force.
+    pub async fn refresh_documents(&self) -> Result<(), Error> {
+        let held = self.trust().versions();
+        for reply in self.request(&DeskRequest::Documents(held)).await? {
+            let DeskReply::Documents(documents) = reply else { continue };
+            if documents.roots.is_empty() && documents.policy.is_none() {
+                continue;
+            }
+            let trust = self.inner.home.take_documents(&documents)?;
+            self.inner.snapshot.replace(Snapshot::new(&trust));
+            *self.inner.trust.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(trust);
+        }
+        Ok(())
+    }
+
+    /// Whom the broker takes this connection for.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn who_am_i(&self) -> Result<Identity, Error> {
+        let replies = self.request(&DeskRequest::WhoAmI(WhoAmI {})).await?;
+        let identity = |reply| if let DeskReply::Identity(identity) = reply { Some(identity) } else { None };
+        replies.into_iter().find_map(identity).ok_or_else(|| Error::broker("no answer to who am I"))
+    }
+
+    /// PCs that match.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn devices(&self, filter: DeviceFilter) -> Result<Vec<Device>, Error> {
+        let replies = self.request(&DeskRequest::Devices(filter)).await?;
+        Ok(replies.into_iter().filter_map(device).collect())
+    }
+
+    /// Confirms a PC or places it at a site; gives it as it is now.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn edit_device(&self, edit: EditDevice) -> Result<Device, Error> {
+        let replies = self.request(&DeskRequest::EditDevice(edit)).await?;
+        replies.into_iter().find_map(device).ok_or_else(|| Error::broker("no PC after changing one"))
+    }
+
+    /// Hands signed documents to the broker to spread.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn publish(&self, publish: Publish) -> Result<(), Error> {
+        self.request(&DeskRequest::Publish(publish)).await.map(|_| ())
+    }
+
+    /// Replaces sites and legs.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn import_sites(&self, import: SiteImport) -> Result<(), Error> {
+        self.request(&DeskRequest::ImportSites(import)).await.map(|_| ())
+    }
+
+    /// Hands in a session's record; it is on the broker's disk when this returns.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn store_record(&self, record: SessionRecord) -> Result<(), Error> {
+        self.request(&DeskRequest::Record(record)).await.map(|_| ())
+    }
+}
+
+fn device(reply: DeskReply) -> Option<Device> {
+    if let DeskReply::Device(device) = reply { Some(*device) } else { None }
+}
+
+/// Requests answered by one frame without a `Done` after it.
+const fn is_single(request: &DeskRequest) -> bool {
+    matches!(
+        request,
+        DeskRequest::Documents(_)
+            | DeskRequest::SessionRecord(_)
+            | DeskRequest::Book(_)
+            | DeskRequest::EditDevice(_)
+            | DeskRequest::WhoAmI(_)
+    )
+}
+
+const fn limit(request: &DeskRequest) -> usize {
+    match request {
+        DeskRequest::Publish(_) | DeskRequest::ImportSites(_) => DOCUMENTS_LIMIT,
+        DeskRequest::Record(_) => RECORD_LIMIT,
+        _ => CONTROL_LIMIT,
+    }
+}
+
+/// What a failed stream means: if the connection is gone, its reason says more.
+pub(super) fn line_error(connection: &Connection, error: FrameIoError) -> Error {
+    match (connection.close_reason(), error) {
+        (Some(reason), _) => dial::closed(&reason),
+        (None, FrameIoError::Frame(error)) => Error::broker(error),
+        (None, FrameIoError::Io(error)) if error.kind() != io::ErrorKind::InvalidData => {
+            Error::Line(error.to_string())
+        }
+        (None, error) => Error::Line(error.to_string()),
+    }
+}

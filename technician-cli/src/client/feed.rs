@@ -1,0 +1,103 @@
+//! Input on its way to a remote process: read here, sent, and held until the PC has taken it, so
+//! that nothing is lost or sent twice when the line breaks.
+
+use std::collections::VecDeque;
+use std::io;
+
+use distans_proto::inner::INPUT_WINDOW;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Bytes read at a time.
+const CHUNK: usize = 32 * 1024;
+
+/// Standard input of one operation. Holds at most [`INPUT_WINDOW`] bytes.
+#[derive(Debug)]
+pub(super) struct Feed<I> {
+    source: Option<I>,
+    /// Read and not yet taken by the process, in order.
+    held: VecDeque<u8>,
+    /// Bytes the process has taken.
+    taken: u64,
+    chunk: Vec<u8>,
+}
+
+impl<I: AsyncRead + Unpin> Feed<I> {
+    /// Input from `source`; none if there is none.
+    pub(super) fn new(source: Option<I>) -> Self {
+        Self { source, held: VecDeque::new(), taken: 0, chunk: Vec::new() }
+    }
+
+    /// True if more may be read now: there is more, and room for it.
+    pub(super) fn wants_more(&self) -> bool {
+        self.source.is_some() && self.room() > 0
+    }
+
+    /// True once the source has ended.
+    pub(super) const fn is_ended(&self) -> bool {
+        self.source.is_none()
+    }
+
+    fn room(&self) -> usize {
+        usize::try_from(INPUT_WINDOW).unwrap_or(usize::MAX).saturating_sub(self.held.len())
+    }
+
+    /// Reads some bytes, which are to be sent now; `None` at the source's end. May be dropped
+    /// half-way: then nothing was read.
+    pub(super) async fn read(&mut self) -> io::Result<Option<&[u8]>> {
+        let room = self.room().min(CHUNK);
+        let Some(source) = &mut self.source else { return Ok(None) };
+        self.chunk.resize(room, 0);
+        let count = source.read(&mut self.chunk).await?;
+        if count == 0 {
+            self.source = None;
+            return Ok(None);
+        }
+        self.held.extend(&self.chunk[..count]);
+        Ok(Some(&self.chunk[..count]))
+    }
+
+    /// The PC says how much has been taken. False if that cannot be.
+    #[must_use]
+    pub(super) fn took(&mut self, taken: u64) -> bool {
+        let Some(more) = taken.checked_sub(self.taken).and_then(|more| usize::try_from(more).ok()) else {
+            return false;
+        };
+        if more > self.held.len() {
+            return false;
+        }
+        self.held.drain(..more);
+        self.taken = taken;
+        true
+    }
+
+    /// What must be sent again on a new line.
+    pub(super) fn held(&mut self) -> &[u8] {
+        self.held.make_contiguous()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_not_taken_is_held_and_the_window_is_kept() {
+        let window = usize::try_from(INPUT_WINDOW).expect("fits");
+        let source: Vec<u8> =
+            (0..window + 10).map(|number| u8::try_from(number % 251).expect("small")).collect();
+        let mut feed = Feed::new(Some(source.as_slice()));
+        let mut sent = Vec::new();
+        while feed.wants_more() {
+            sent.extend_from_slice(feed.read().await.expect("memory").expect("more"));
+        }
+        assert_eq!(sent.len(), window);
+        assert!(feed.took(1000) && !feed.took(999) && !feed.took(INPUT_WINDOW + 1));
+        assert_eq!(feed.held(), &source[1000..window]);
+        while feed.wants_more() {
+            let Some(bytes) = feed.read().await.expect("memory") else { break };
+            sent.extend_from_slice(bytes);
+        }
+        assert_eq!(sent, source);
+        assert!(feed.is_ended());
+    }
+}

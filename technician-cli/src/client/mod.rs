@@ -1,0 +1,56 @@
+//! The broker and the PCs as seen from the technician's desk.
+//!
+//! [`Desk`] is the connection to the broker: requests and answers. [`Session`] is the
+//! end-to-end conversation with one PC, through the broker and unread by it: open, resume,
+//! operations, end. Both come back by themselves after a lost line. Nothing here prints;
+//! [`Notice`]s tell what is worth telling.
+//!
+//! | module | what |
+//! |---|---|
+//! | `dial` | from an address to a verified connection |
+//! | [`desk`] | requests to the broker, and documents kept fresh |
+//! | [`lookup`] | from a name to a PC whose identity holds |
+//! | [`ledger`] | bookings, entries, sites |
+//! | `relay`, `attach` | a stream to a PC; the handshake and the grant on it |
+//! | [`session`] | a session's life, re-attaching |
+//! | [`operation`] | one operation to its end, whatever the line does |
+//! | [`record`] | signed records of sessions, verified |
+
+mod attach;
+pub mod desk;
+mod dial;
+mod error;
+mod feed;
+mod keeper;
+pub mod ledger;
+pub mod lookup;
+pub mod operation;
+pub mod record;
+mod relay;
+pub mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use desk::Desk;
+pub(crate) use error::Cause;
+pub use error::{Candidate, Error};
+pub use lookup::Target;
+pub use operation::{Discard, Sink, Stream};
+pub use session::{Closing, NewSession, Session};
+
+/// Something worth telling while a call is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The person at the PC is being asked; silence means no after so long.
+    Asking(Duration),
+    /// They have answered.
+    Answered,
+    /// The line is lost; trying to come back.
+    LineLost(String),
+    /// Back again.
+    LineBack,
+}
+
+/// Takes notices; called from async code, so it must not block.
+pub type Listener = Arc<dyn Fn(Notice) + Send + Sync>;

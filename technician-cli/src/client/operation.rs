@@ -1,0 +1,290 @@
+//! One operation, carried to its end whatever the line does.
+//!
+//! When the line is lost the session comes back and the same operation is asked for again with
+//! the same id and what was received so far: the PC goes on where it was and runs nothing twice.
+
+use std::io;
+use std::pin::pin;
+
+use distans_e2e_io::{StreamError, Unit};
+use distans_proto::frame::FrameError;
+use distans_proto::ids::OpId;
+use distans_proto::inner::{
+    Closed, Diagnose, Diagnosis, Op, OpInput, OpOutput, OpRequest, OpResult, Outcome, Run,
+};
+use tokio::io::{AsyncRead, Empty};
+use tokio_util::sync::CancellationToken;
+
+use super::attach::{Attachment, OpStream, refused};
+use super::feed::Feed;
+use super::{Error, Session};
+use crate::format;
+
+/// Output is acknowledged at least so often, in bytes: the PC holds a mebibyte at most.
+const ACKNOWLEDGE: u64 = 128 * 1024;
+
+/// Lines that may be lost one after the other without any progress.
+const FRUITLESS_LIMIT: u32 = 5;
+
+/// Which of a command's two streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Errors,
+}
+
+/// Takes a command's output, piece by piece, as it comes from the PC: raw and untrusted.
+pub trait Sink: Send {
+    /// Takes a piece. While this waits, the command on the PC is held back.
+    fn write(&mut self, stream: Stream, bytes: &[u8]) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+impl<S: Sink> Sink for &mut S {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) -> impl Future<Output = io::Result<()>> + Send {
+        (**self).write(stream, bytes)
+    }
+}
+
+/// Takes output and drops it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Discard;
+
+impl Sink for Discard {
+    async fn write(&mut self, _: Stream, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink for Vec<u8> {
+    async fn write(&mut self, _: Stream, bytes: &[u8]) -> io::Result<()> {
+        self.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+impl Session {
+    /// Facts and findings.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn diagnose(&self) -> Result<Diagnosis, Error> {
+        let op = Op::Diagnose(Diagnose { now: format::now() });
+        let mut task = Task::new(op, None::<Empty>, Discard, CancellationToken::new())?;
+        task.finish(self).await?;
+        task.diagnosis.map(|diagnosis| *diagnosis).ok_or_else(|| Error::pc("a diagnosis without facts"))
+    }
+
+    /// Runs a command to its end: `input` goes to it (as `run.stdin` must say), its output to
+    /// `sink`, and `cancel` stops it with everything it started.
+    ///
+    /// # Errors
+    /// [`Error`]; an outcome that is not success is no error but in the result.
+    pub async fn run<I, S>(
+        &self,
+        run: Run,
+        input: Option<I>,
+        sink: S,
+        cancel: CancellationToken,
+    ) -> Result<OpResult, Error>
+    where
+        I: AsyncRead + Unpin + Send,
+        S: Sink,
+    {
+        Task::new(Op::Run(run), input, sink, cancel)?.finish(self).await
+    }
+}
+
+/// An operation under way, across all lines it takes.
+struct Task<I, S> {
+    id: OpId,
+    op: Op,
+    feed: Feed<I>,
+    sink: S,
+    cancel: CancellationToken,
+    /// Output bytes written out here.
+    received: u64,
+    diagnosis: Option<Box<Diagnosis>>,
+    /// Why our own output failed; the command is cancelled then.
+    sink_error: Option<io::Error>,
+}
+
+/// One line's end.
+enum Halt {
+    /// Coming back may help.
+    Lost(String),
+    /// It may not.
+    Fatal(Error),
+}
+
+impl From<StreamError> for Halt {
+    fn from(error: StreamError) -> Self {
+        match error {
+            // The PC, too, gives streams up when their line is lost.
+            StreamError::Reset(_) => Self::Lost(error.to_string()),
+            error if error.is_lost_line() => Self::Lost(error.to_string()),
+            error => Self::Fatal(Error::pc(error)),
+        }
+    }
+}
+
+impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
+    fn new(op: Op, input: Option<I>, sink: S, cancel: CancellationToken) -> Result<Self, Error> {
+        let mut id = [0u8; 16];
+        getrandom::fill(&mut id)
+            .map_err(|error| Error::Local { what: "no randomness", error: error.into() })?;
+        Ok(Self {
+            id: OpId::from_bytes(id),
+            op,
+            feed: Feed::new(input),
+            sink,
+            cancel,
+            received: 0,
+            diagnosis: None,
+            sink_error: None,
+        })
+    }
+
+    async fn finish(&mut self, session: &Session) -> Result<OpResult, Error> {
+        let mut attachment = session.attachment().await;
+        let (mut again, mut fruitless) = (false, 0);
+        loop {
+            let before = self.received;
+            let halt = match self.on_one_line(session, &attachment, again).await {
+                Ok(result) => return self.judge(result),
+                Err(halt) => halt,
+            };
+            let cause = match halt {
+                Halt::Fatal(error) => return Err(error),
+                Halt::Lost(cause) => cause,
+            };
+            fruitless = if self.received > before { 0 } else { fruitless + 1 };
+            if fruitless > FRUITLESS_LIMIT {
+                return Err(Error::Line(cause));
+            }
+            // A stream may fail alone, when the PC's connection breaks and ours stands.
+            attachment = session.come_back(attachment.number, &cause).await?;
+            again = true;
+        }
+    }
+
+    fn judge(&mut self, result: OpResult) -> Result<OpResult, Error> {
+        if let Some(error) = self.sink_error.take() {
+            return Err(Error::Local { what: "the output could not be written here", error });
+        }
+        if matches!(self.op, Op::Run(_))
+            && result.outcome == Outcome::Completed
+            && result.bytes != self.received
+        {
+            return Err(Error::pc(format!("{} bytes of output arrived of {}", self.received, result.bytes)));
+        }
+        Ok(result)
+    }
+
+    async fn on_one_line(
+        &mut self,
+        session: &Session,
+        attachment: &Attachment,
+        again: bool,
+    ) -> Result<OpResult, Halt> {
+        let fatal_or_lost = |error: Error| match error {
+            error if error.is_transient() => Halt::Lost(error.to_string()),
+            error => Halt::Fatal(error),
+        };
+        let opened = attachment.open_operation(session.desk(), session.target()).await;
+        let OpStream { mut reader, mut writer, refusal } = opened.map_err(fatal_or_lost)?;
+        let request = OpRequest { id: self.id, op: self.op.clone(), received: self.received };
+        writer.send(&request).await?;
+        // On a new line the PC first says how much input was taken.
+        let mut may_send_input = !again;
+        let (mut input_ended, mut cancelled) = (false, false);
+        let mut acknowledged = self.received;
+        loop {
+            if may_send_input && self.feed.is_ended() && !input_ended && self.has_input() {
+                writer.send(&OpInput::InputEnd(Closed {})).await?;
+                input_ended = true;
+            }
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled(), if !cancelled => {
+                    writer.send(&OpInput::Cancel(Closed {})).await?;
+                    cancelled = true;
+                }
+                unit = reader.next::<OpOutput>() => {
+                    let unit = match unit {
+                        Ok(Some(unit)) => unit,
+                        Ok(None) => return Err(Halt::Lost("the PC ended the operation's stream early".into())),
+                        Err(StreamError::Frame(FrameError::Unsupported)) => continue,
+                        Err(error) => {
+                            return Err(match refused(&refusal, session.target()) {
+                                Some(error) => fatal_or_lost(error),
+                                None => error.into(),
+                            });
+                        }
+                    };
+                    let (stream, bytes) = match unit {
+                        Unit::Primary(bytes) => (Stream::Output, bytes),
+                        Unit::Errors(bytes) => (Stream::Errors, bytes),
+                        Unit::Message(OpOutput::Started(_)) => continue,
+                        Unit::Message(OpOutput::InputTaken(taken)) => {
+                            if !self.feed.took(taken) {
+                                return Err(Halt::Fatal(Error::pc("it took input that was not sent")));
+                            }
+                            if !may_send_input {
+                                may_send_input = true;
+                                writer.write_primary(self.feed.held()).await?;
+                                writer.flush().await?;
+                            }
+                            continue;
+                        }
+                        Unit::Message(OpOutput::Diagnosis(diagnosis)) => {
+                            self.diagnosis = Some(diagnosis);
+                            continue;
+                        }
+                        Unit::Message(OpOutput::Refused(denied)) => return Err(Halt::Fatal(Error::Denied(denied))),
+                        Unit::Message(OpOutput::Finished(result)) => {
+                            // The result is here; if this does not arrive, the PC keeps it longer.
+                            let _ = writer.send(&OpInput::Done(Closed {})).await;
+                            let _ = writer.finish().await;
+                            return Ok(result);
+                        }
+                    };
+                    let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                    if self.sink_error.is_none() {
+                        let mut write = pin!(self.sink.write(stream, bytes));
+                        let written = loop {
+                            tokio::select! {
+                                written = &mut write => break written,
+                                () = self.cancel.cancelled(), if !cancelled => {
+                                    writer.send(&OpInput::Cancel(Closed {})).await?;
+                                    cancelled = true;
+                                }
+                            }
+                        };
+                        if let Err(error) = written {
+                            self.sink_error = Some(error);
+                            self.cancel.cancel();
+                        }
+                    }
+                    self.received += count;
+                    if self.received - acknowledged >= ACKNOWLEDGE {
+                        acknowledged = self.received;
+                        writer.send(&OpInput::Received(acknowledged)).await?;
+                    }
+                }
+                read = self.feed.read(), if may_send_input && !cancelled && self.feed.wants_more() => {
+                    let bytes = read.map_err(|error| Halt::Fatal(Error::Local { what: "standard input", error }))?;
+                    if let Some(bytes) = bytes {
+                        writer.write_primary(bytes).await?;
+                        writer.flush().await?;
+                    }
+                }
+            }
+        }
+    }
+
+    const fn has_input(&self) -> bool {
+        matches!(&self.op, Op::Run(run) if run.stdin)
+    }
+}

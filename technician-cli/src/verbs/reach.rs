@@ -1,0 +1,172 @@
+//! From a PC's name to an open session with it: one that is open already, or a new one.
+
+use clap::Args;
+use distans_proto::scope::ScopeSet;
+
+use super::{App, notices};
+use crate::ask;
+use crate::client::{Desk, Error, NewSession, Session, Target};
+use crate::exit::Exit;
+use crate::failure::Stop;
+use crate::format;
+use crate::home::sessions::OpenSession;
+use crate::screen::Tone;
+
+/// Length of a session when nothing else is said, minutes.
+pub const DEFAULT_MINUTES: u16 = 60;
+
+/// What a verb needs to know if it has to open a session first.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Session")]
+pub struct SessionOptions {
+    /// Use this open session (id or its beginning)
+    #[arg(long, value_name = "ID", conflicts_with_all = ["purpose", "ticket", "minutes", "unattended"])]
+    pub session: Option<String>,
+    /// Why, in your own words; needed when no session is open. The person at the PC sees it
+    #[arg(long, value_name = "TEXT")]
+    pub purpose: Option<String>,
+    /// Ticket number
+    #[arg(long)]
+    pub ticket: Option<String>,
+    /// How long a new session lasts at most
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub minutes: Option<u16>,
+    /// Nobody shall be asked at the PC; works only where the policy has a rule for it
+    #[arg(long)]
+    pub unattended: bool,
+}
+
+/// Connects to the broker, with notices on the terminal.
+///
+/// # Errors
+/// What keeps us from it.
+pub async fn connect(app: &App) -> Result<Desk, Error> {
+    let desk = Desk::connect_with(&app.home, notices::listener(app.screen)).await?;
+    warn_of_expiry(app, &desk);
+    Ok(desk)
+}
+
+/// An open session with `pc` that allows `needed`.
+///
+/// # Errors
+/// If the PC cannot be found or reached, or somebody or something said no.
+pub async fn session(
+    app: &App,
+    desk: &Desk,
+    pc: &str,
+    needed: ScopeSet,
+    options: SessionOptions,
+) -> anyhow::Result<Session> {
+    let kept = usable(app, desk, needed)?;
+    if let Some(wanted) = &options.session {
+        let session = by_id(&kept, wanted)?;
+        if !is_called(session, pc) {
+            let text = format!("session {} is open on {}, not on {pc}", session.id, session.hostname);
+            return Err(Stop::new(Exit::Usage, text).into());
+        }
+        return Ok(back(desk, session).await?);
+    }
+    if let Some(session) = kept.iter().find(|session| is_called(session, pc)) {
+        match back(desk, session).await {
+            Ok(session) => return Ok(session),
+            Err(error @ Error::SessionOver { .. }) => app.screen.hint(error.to_string()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let target = desk.find(pc).await?;
+    // A beginning of a name, which only the broker knows to be unambiguous.
+    if let Some(session) = kept.iter().find(|session| session.device == target.id && !is_called(session, pc))
+    {
+        match back(desk, session).await {
+            Ok(session) => return Ok(session),
+            Err(error @ Error::SessionOver { .. }) => app.screen.hint(error.to_string()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let wanted = NewSession {
+        scopes: needed,
+        purpose: ask::purpose(app.screen, options.purpose)?,
+        ticket: ask::ticket(options.ticket)?,
+        minutes: options.minutes.unwrap_or(DEFAULT_MINUTES),
+        unattended: options.unattended,
+    };
+    let session = open(desk, &target, &wanted).await?;
+    app.screen.hint(format!(
+        "session {} is open until {}; end it with: distans session end {}",
+        session.id(),
+        format::local(session.grant().expires),
+        session.target().hostname
+    ));
+    Ok(session)
+}
+
+/// Opens a session; Ctrl-C while somebody is being asked withdraws the question.
+///
+/// # Errors
+/// As [`Session::open`], and [`Error::Cancelled`].
+pub async fn open(desk: &Desk, target: &Target, wanted: &NewSession) -> Result<Session, Error> {
+    tokio::select! {
+        opened = Session::open(desk, target, wanted) => opened,
+        _ = tokio::signal::ctrl_c() => Err(Error::Cancelled),
+    }
+}
+
+/// The kept session that `wanted` names: its id or an unambiguous beginning.
+///
+/// # Errors
+/// If none or several fit.
+pub fn by_id<'a>(kept: &'a [OpenSession], wanted: &str) -> anyhow::Result<&'a OpenSession> {
+    let wanted = wanted.to_lowercase();
+    let mut fitting = kept.iter().filter(|session| session.id.to_string().starts_with(&wanted));
+    match (fitting.next(), fitting.next()) {
+        (Some(session), None) => Ok(session),
+        (None, _) => Err(Stop::new(
+            Exit::NotFound,
+            format!("no open session of yours is called {wanted}; distans session list shows them"),
+        )
+        .into()),
+        (Some(_), Some(_)) => Err(Stop::new(
+            Exit::NotFound,
+            format!("several of your sessions begin with {wanted}; say more of the id"),
+        )
+        .into()),
+    }
+}
+
+/// True if the session's PC has this name or id.
+pub fn is_called(session: &OpenSession, pc: &str) -> bool {
+    session.hostname.raw().eq_ignore_ascii_case(pc) || session.device.to_string() == pc.to_lowercase()
+}
+
+/// Resumes a kept session while newer documents are fetched.
+///
+/// # Errors
+/// As [`Session::resume`].
+pub async fn back(desk: &Desk, kept: &OpenSession) -> Result<Session, Error> {
+    let (refreshed, session) = tokio::join!(desk.refresh_documents(), Session::resume(desk, kept));
+    let session = session?;
+    refreshed?;
+    Ok(session)
+}
+
+/// Sessions kept here that this login can resume and that allow `needed`.
+fn usable(app: &App, desk: &Desk, needed: ScopeSet) -> anyhow::Result<Vec<OpenSession>> {
+    let certificate = desk.account().certificate_sha256().to_string();
+    let mut kept = app.home.open_sessions(format::now())?;
+    kept.retain(|session| session.certificate == certificate && needed.is_subset(session.scopes));
+    Ok(kept)
+}
+
+fn warn_of_expiry(app: &App, desk: &Desk) {
+    let now = format::now();
+    for warning in
+        crate::home::documents::expiry_warnings(&desk.trust(), distans_trust::expiry::Stage::Late, now)
+    {
+        app.screen.warn(warning);
+    }
+    let left = desk.account().certificate_ends.since(now);
+    if left < std::time::Duration::from_secs(1800) {
+        let text = format!("your certificate ends in {}; distans login gets a new one", format::span(left));
+        app.screen.hint(app.screen.paint_err(Tone::Careful, &text));
+    }
+}

@@ -1,0 +1,244 @@
+//! `distans session end`: both sides sign what was done; then, once, the question whether
+//! somebody would have driven out. A pipe is never asked: there an option says it, or nothing is
+//! booked.
+
+use std::sync::Arc;
+
+use clap::Args;
+use distans_proto::desk::Device;
+use distans_proto::ids::SiteId;
+use distans_proto::trips::{AvoidedVisit, Booking, Channel, EntryRecord, Reason, Urgency};
+use serde_json::json;
+
+use super::log;
+use crate::ask;
+use crate::client::record::Verified;
+use crate::client::{Closing, Desk, Error, Session};
+use crate::exit::Exit;
+use crate::failure::Stop;
+use crate::format;
+use crate::home::sessions::OpenSession;
+use crate::verbs::visit::ReasonName;
+use crate::verbs::{App, reach, trips, visit};
+
+/// Arguments of `distans session end`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  distans session end PC-IDRE-003\n  distans session end PC-IDRE-003 --avoided --reason no-other-way-in --same-day\n  distans session end PC-IDRE-003 --not-avoided"
+)]
+pub struct End {
+    /// The session's id or its beginning, or the PC's name; may be left out if only one is open
+    #[arg(value_name = "SESSION or PC")]
+    pub which: Option<String>,
+    /// Somebody would have driven out: book the avoided visit
+    #[arg(long, requires = "reason", conflicts_with = "not_avoided")]
+    pub avoided: bool,
+    /// Nobody would have driven out: book nothing and do not ask
+    #[arg(long)]
+    pub not_avoided: bool,
+    /// Why somebody would have driven
+    #[arg(long, value_enum, requires = "avoided")]
+    pub reason: Option<ReasonName>,
+    /// It could not have waited for another trip
+    #[arg(long, requires = "avoided")]
+    pub same_day: bool,
+    /// Where (id or name), if not where the PC stands
+    #[arg(long, requires = "avoided")]
+    pub site: Option<String>,
+}
+
+/// A visit to book once the session is over.
+struct Avoided {
+    site: Option<SiteId>,
+    reason: Reason,
+    urgency: Urgency,
+}
+
+/// Ends the session, shows the receipt and books.
+///
+/// # Errors
+/// If no session fits, the PC or the broker cannot be reached, or something does not hold.
+pub(super) async fn perform(app: &App, end: End) -> anyhow::Result<()> {
+    let kept = choose(app, end.which.as_deref())?;
+    let desk = reach::connect(app).await?;
+    // What could be wrong about the booking comes out before the session is over.
+    let avoided = match end.reason {
+        Some(reason) if end.avoided => {
+            Some(prepare(&desk, &kept, reason, end.same_day, end.site.as_deref()).await?)
+        }
+        _ => None,
+    };
+    let closing = close(app, &desk, &kept).await?;
+    let avoided = match avoided {
+        None if !end.not_avoided && app.screen.may_ask() => ask_once(app, &desk, &kept).await?,
+        decided => decided,
+    };
+    let entry = match avoided {
+        Some(avoided) => Some(book(&desk, &kept, avoided).await?),
+        None => None,
+    };
+    report(app, &kept, closing.as_deref(), entry.as_ref())?;
+    desk.close().await;
+    Ok(())
+}
+
+fn choose(app: &App, which: Option<&str>) -> anyhow::Result<OpenSession> {
+    let kept = app.home.open_sessions(format::now())?;
+    let stop = |exit, text: String| Err(Stop::new(exit, text).into());
+    let Some(which) = which else {
+        return match kept.as_slice() {
+            [only] => Ok(only.clone()),
+            [] => stop(Exit::NotFound, "no session of yours is open here".into()),
+            several => {
+                let names: Vec<String> =
+                    several.iter().map(|one| format!("{} ({})", one.hostname, one.id)).collect();
+                stop(Exit::NotFound, format!("several sessions are open; say which: {}", names.join(", ")))
+            }
+        };
+    };
+    let on_pc: Vec<&OpenSession> = kept.iter().filter(|session| reach::is_called(session, which)).collect();
+    match on_pc.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => Ok(reach::by_id(&kept, which)?.clone()),
+        several => {
+            let ids: Vec<String> = several.iter().map(|one| one.id.to_string()).collect();
+            stop(
+                Exit::NotFound,
+                format!("several sessions are open with {which}; say which: {}", ids.join(", ")),
+            )
+        }
+    }
+}
+
+/// Ends it; `None` if it had ended by itself.
+async fn close(app: &App, desk: &Desk, kept: &OpenSession) -> anyhow::Result<Option<Arc<Closing>>> {
+    let ended = async { Session::resume(desk, kept).await?.end().await };
+    match ended.await {
+        Ok(closing) => {
+            if let Err(cause) = &closing.stored {
+                app.screen.warn(format!(
+                    "the broker has not taken the record yet ({cause}); the PC hands it in itself"
+                ));
+            }
+            if !closing.kept_at_pc {
+                app.screen.warn(
+                    "the PC did not confirm that it keeps your signature; its own record stands without it",
+                );
+            }
+            Ok(Some(closing))
+        }
+        Err(Error::SessionOver { cause, .. }) => {
+            desk.home().forget_session(kept.id)?;
+            app.screen
+                .hint(format!("the session had ended already: {cause}; the PC hands in the record itself"));
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn prepare(
+    desk: &Desk,
+    kept: &OpenSession,
+    reason: ReasonName,
+    same_day: bool,
+    site: Option<&str>,
+) -> anyhow::Result<Avoided> {
+    let site = match site {
+        Some(name) => Some(desk.site(name).await?.id),
+        None if placed(desk, kept).await?.site.is_some() => None,
+        None => {
+            let text = format!(
+                "{} is not placed at a site yet; say where with --site, the session is still open",
+                kept.hostname
+            );
+            return Err(Stop::new(Exit::Usage, text).into());
+        }
+    };
+    Ok(Avoided { site, reason: reason.into(), urgency: urgency(same_day) })
+}
+
+async fn ask_once(app: &App, desk: &Desk, kept: &OpenSession) -> anyhow::Result<Option<Avoided>> {
+    let help =
+        "if somebody would have gone there by car without this session, the drive is booked as avoided";
+    if !ask::yes("Would somebody have driven out?", help)? {
+        return Ok(None);
+    }
+    let site = match placed(desk, kept).await?.site {
+        Some(_) => None,
+        None => {
+            app.screen.hint(format!("{} is not placed at a site yet", kept.hostname));
+            let sites = desk.sites().await?;
+            let names = sites.into_iter().map(|site| Choice(format!("{} ({})", site.name, site.id), site.id));
+            Some(ask::choose("Where to?", names.collect())?.1)
+        }
+    };
+    let reasons = ReasonName::ALL.map(|(reason, words)| Choice(words.to_owned(), reason));
+    let reason = ask::choose("Why?", reasons.into())?.1;
+    let same_day =
+        ask::yes("On the same day?", "no: it could have waited and ridden along with another trip")?;
+    Ok(Some(Avoided { site, reason: reason.into(), urgency: urgency(same_day) }))
+}
+
+struct Choice<T>(String, T);
+
+impl<T> std::fmt::Display for Choice<T> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+const fn urgency(same_day: bool) -> Urgency {
+    if same_day { Urgency::SameDay } else { Urgency::CanWait }
+}
+
+async fn placed(desk: &Desk, kept: &OpenSession) -> Result<Device, Error> {
+    Ok(desk.look_up(&kept.device.to_string()).await?.0)
+}
+
+async fn book(desk: &Desk, kept: &OpenSession, avoided: Avoided) -> Result<EntryRecord, Error> {
+    desk.book(Booking::Avoided(AvoidedVisit {
+        device: Some(kept.device),
+        site: avoided.site,
+        need: None,
+        ticket: kept.ticket.as_deref().map(Into::into),
+        channel: Channel::Remote,
+        reason: avoided.reason,
+        urgency: avoided.urgency,
+        service_date: None,
+    }))
+    .await
+}
+
+fn report(
+    app: &App,
+    kept: &OpenSession,
+    closing: Option<&Closing>,
+    entry: Option<&EntryRecord>,
+) -> anyhow::Result<()> {
+    if app.screen.json() {
+        let receipt = closing.map(|closing| closing.receipt.payload());
+        app.screen.object(&json!({
+            "session": kept.id,
+            "pc": kept.device,
+            "receipt": receipt,
+            "receipt_sha256": closing.map(|closing| closing.receipt.sha256()),
+            "record_at_broker": closing.is_some_and(|closing| closing.stored.is_ok()),
+            "record_at_pc": closing.is_some_and(|closing| closing.kept_at_pc),
+            "booked": entry.map(trips::as_json),
+        }))?;
+        return Ok(());
+    }
+    app.screen.line(format!("session with {} is over", kept.hostname))?;
+    if let Some(closing) = closing {
+        log::show(app.screen, &Verified::just_ended(closing))?;
+    }
+    match entry {
+        Some(entry) => {
+            app.screen.line("")?;
+            visit::show(app, entry)?;
+        }
+        None => app.screen.hint("no avoided visit was booked"),
+    }
+    Ok(())
+}

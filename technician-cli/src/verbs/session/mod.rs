@@ -1,0 +1,36 @@
+//! `distans session`: a purpose, a ticket, a PC, scopes and an end.
+
+use clap::Subcommand;
+
+use super::App;
+
+mod end;
+mod list;
+mod log;
+mod open;
+
+/// The verbs under `distans session`.
+#[derive(Debug, Subcommand)]
+pub enum Session {
+    /// Ask for a session with a PC
+    Open(open::Open),
+    /// Sessions as the broker saw them; yours that are open are marked
+    List(list::List),
+    /// End a session: both sides sign what was done, and a saved drive is booked
+    End(end::End),
+    /// The signed record of a session, every signature checked here
+    Log(log::Log),
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// Whatever the verb meets.
+pub async fn perform(app: &App, session: Session) -> anyhow::Result<()> {
+    match session {
+        Session::Open(open) => open::perform(app, open).await,
+        Session::List(list) => list::perform(app, list).await,
+        Session::End(end) => Box::pin(end::perform(app, end)).await,
+        Session::Log(log) => log::perform(app, log).await,
+    }
+}
