@@ -3,6 +3,8 @@
 //! Units are integers throughout (avoided-trips.md §2): metres, seconds, micro-degrees. Dates
 //! are `YYYY-MM-DD` in Europe/Stockholm.
 
+use std::collections::BTreeMap;
+
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -282,4 +284,22 @@ pub struct EntryRecord {
     /// SHA-256(prev_hash ‖ seq as u64 big-endian ‖ body_hash), hex.
     #[n(19)]
     pub hash: Untrusted,
+}
+
+/// The upper bound of what was saved, metres: for each day and site once, there and back, over
+/// avoided entries that still stand. It knows nothing of shared trips, so it is never the
+/// headline.
+///
+/// The order of the entries does not matter: where two of one day and site were frozen with
+/// different distances, the longer one counts.
+pub fn upper_bound_m(entries: &[EntryRecord]) -> u64 {
+    let mut stops: BTreeMap<(&Untrusted, Option<&SiteId>), u64> = BTreeMap::new();
+    for entry in entries {
+        if entry.kind == EntryKind::Avoided && entry.reversed_by.is_none() {
+            let there_and_back = 2 * u64::from(entry.road_m.unwrap_or(0));
+            let longest = stops.entry((&entry.service_date, entry.site.as_ref())).or_default();
+            *longest = (*longest).max(there_and_back);
+        }
+    }
+    stops.values().sum()
 }

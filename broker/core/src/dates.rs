@@ -135,7 +135,16 @@ mod tests {
 
     #[test]
     fn other_notations_and_impossible_days_are_refused() {
-        for text in ["", "2026-3-9", "20260309", "2026-02-29", "2026-03-09T10:00", "+002026-03-09", "2026-03-09 ", "igår"] {
+        for text in [
+            "",
+            "2026-3-9",
+            "20260309",
+            "2026-02-29",
+            "2026-03-09T10:00",
+            "+002026-03-09",
+            "2026-03-09 ",
+            "igår",
+        ] {
             assert_eq!(text.parse::<ServiceDate>(), Err(DateError::NotADate), "{text:?}");
         }
     }

@@ -61,7 +61,9 @@ pub enum FactorSetError {
         fuel: String,
     },
     /// The id is taken by another text.
-    #[error("factor set {0:?} is already recorded with other content; a published set is never edited: give it a new factor_set id and valid_from")]
+    #[error(
+        "factor set {0:?} is already recorded with other content; a published set is never edited: give it a new factor_set id and valid_from"
+    )]
     Changed(String),
 }
 
@@ -102,7 +104,8 @@ impl FactorSet {
         if read.schema != 1 {
             return Err(FactorSetError::Schema(read.schema));
         }
-        let id_fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+        let id_fits =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
         if !(1..=32).contains(&read.factor_set.len()) || !read.factor_set.bytes().all(id_fits) {
             return Err(FactorSetError::Id);
         }
@@ -155,12 +158,19 @@ mod tests {
 
     #[test]
     fn each_mistake_is_named() {
-        let with = |from: &str, to: &str| FactorSet::parse(REAL.replacen(from, to, 1)).expect_err("a mistake");
+        let with =
+            |from: &str, to: &str| FactorSet::parse(REAL.replacen(from, to, 1)).expect_err("a mistake");
         assert_eq!(with("schema = 1", "schema = 2"), FactorSetError::Schema(2));
         assert_eq!(with("\"2026-1\"", "\"2026 1\""), FactorSetError::Id);
         assert_eq!(with("valid_from = 2026-01-01", "valid_from = 07:30:00"), FactorSetError::ValidFrom);
-        assert_eq!(with("avoided-trips/1", "avoided-trips/9"), FactorSetError::Method("avoided-trips/9".to_owned()));
-        assert_eq!(with("expected_share_permille = 250", "expected_share_permille = 251"), FactorSetError::Shares(1001));
+        assert_eq!(
+            with("avoided-trips/1", "avoided-trips/9"),
+            FactorSetError::Method("avoided-trips/9".to_owned())
+        );
+        assert_eq!(
+            with("expected_share_permille = 250", "expected_share_permille = 251"),
+            FactorSetError::Shares(1001)
+        );
         assert!(matches!(with("fuel = \"hvo100\"", "fuel = \"coal\""), FactorSetError::Fuel { .. }));
         assert!(matches!(FactorSet::parse("nonsense".to_owned()), Err(FactorSetError::Toml(_))));
         assert_eq!(FactorSet::parse(" ".repeat(TEXT_LIMIT + 1)), Err(FactorSetError::TooLong));

@@ -62,7 +62,9 @@ pub enum Problem {
     #[error("site {0} cannot be reached from {DEPOT} over the legs")]
     Unreachable(SiteId),
     /// The site's distance is not the shortest path.
-    #[error("site {site}: road is {stated} m, but the shortest path from {DEPOT} over the legs is {shortest} m")]
+    #[error(
+        "site {site}: road is {stated} m, but the shortest path from {DEPOT} over the legs is {shortest} m"
+    )]
     Road {
         /// Which.
         site: SiteId,
@@ -254,7 +256,11 @@ impl Roads {
                 problems.push(Problem::Road { site: site.id.clone(), stated: site.road_m, shortest: path.m });
             }
             if u64::from(site.drive_s).abs_diff(path.s) > DRIVE_TOLERANCE_S {
-                problems.push(Problem::Drive { site: site.id.clone(), stated: site.drive_s, shortest: path.s });
+                problems.push(Problem::Drive {
+                    site: site.id.clone(),
+                    stated: site.drive_s,
+                    shortest: path.s,
+                });
             }
         }
     }

@@ -116,7 +116,11 @@ async fn find_subject<C: ConnectionTrait>(
 }
 
 /// What an entry about `site` on `day` freezes.
-async fn freeze<C: ConnectionTrait>(database: &C, site: &SiteId, day: ServiceDate) -> Result<Frozen, StoreError> {
+async fn freeze<C: ConnectionTrait>(
+    database: &C,
+    site: &SiteId,
+    day: ServiceDate,
+) -> Result<Frozen, StoreError> {
     if sites::newest_revision(database).await?.is_none() {
         return Err(BookError::NoSites.into());
     }
@@ -136,7 +140,8 @@ async fn keep_need<C: ConnectionTrait>(
     let need = match subject.need {
         Some(known) => known,
         None => {
-            let insert = "INSERT INTO need (id, device_pseudonym, site_id, opened_at) VALUES ($1, $2, $3, $4)";
+            let insert =
+                "INSERT INTO need (id, device_pseudonym, site_id, opened_at) VALUES ($1, $2, $3, $4)";
             let values = [
                 new.as_bytes().to_vec().into(),
                 subject.device.as_ref().map(|device| device.to_string()).into(),
@@ -203,6 +208,8 @@ async fn find_target<C: ConnectionTrait>(database: &C, entry: EntryId) -> Result
     let select = "SELECT body, reversed_by FROM entry e JOIN entry_body b ON b.seq = e.seq \
                   LEFT JOIN avoidance a ON a.entry_id = e.id WHERE e.id = $1";
     let row = sql::one(database, select, [entry.as_bytes().to_vec().into()]).await?;
-    row.map(|row| Ok(Target { body: body(&row)?, reversed_by: row.maybe_id("reversed_by", EntryId::from_bytes)? }))
-        .transpose()
+    row.map(|row| {
+        Ok(Target { body: body(&row)?, reversed_by: row.maybe_id("reversed_by", EntryId::from_bytes)? })
+    })
+    .transpose()
 }

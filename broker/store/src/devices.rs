@@ -216,13 +216,20 @@ impl Store {
 }
 
 /// One PC, inside or outside a transaction.
-pub(crate) async fn find<C: ConnectionTrait>(database: &C, id: DeviceId) -> Result<Option<DeviceRow>, StoreError> {
+pub(crate) async fn find<C: ConnectionTrait>(
+    database: &C,
+    id: DeviceId,
+) -> Result<Option<DeviceRow>, StoreError> {
     let select = format!("SELECT {ROW} FROM device WHERE id = $1");
     let row = sql::one(database, &select, [id.as_bytes().to_vec().into()]).await?;
     row.as_ref().map(device_row).transpose()
 }
 
-async fn enrol<C: ConnectionTrait>(database: &C, device: NewDevice, max_uses: u32) -> Result<EnrolOutcome, StoreError> {
+async fn enrol<C: ConnectionTrait>(
+    database: &C,
+    device: NewDevice,
+    max_uses: u32,
+) -> Result<EnrolOutcome, StoreError> {
     let Some(token) = find_token(database, device.token).await? else {
         return Ok(EnrolOutcome::TokenUnknown);
     };

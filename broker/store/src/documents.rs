@@ -40,7 +40,8 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub async fn documents(&self, kind: DocumentKind) -> Result<Vec<StoredDocument>, StoreError> {
-        let select = "SELECT version, sha256, bytes, stored_at FROM document WHERE kind = $1 ORDER BY version";
+        let select =
+            "SELECT version, sha256, bytes, stored_at FROM document WHERE kind = $1 ORDER BY version";
         let rows = sql::all(self.readers(), select, [kind.number().into()]).await?;
         rows.iter().map(|row| document(kind, row)).collect()
     }
@@ -136,7 +137,11 @@ async fn put_document<C: ConnectionTrait>(
 }
 
 /// True if the token was not there.
-async fn put_token<C: ConnectionTrait>(database: &C, token: NewToken, now: Timestamp) -> Result<bool, StoreError> {
+async fn put_token<C: ConnectionTrait>(
+    database: &C,
+    token: NewToken,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let insert = "INSERT INTO token (token_id, cert, stored_at) VALUES ($1, $2, $3) \
                   ON CONFLICT (token_id) DO NOTHING";
     let values = [token.token.as_bytes().to_vec().into(), token.cert.clone().into(), now.as_micros().into()];

@@ -30,7 +30,9 @@ pub enum StoreError {
     )]
     WrongLedgerKey,
     /// The same version of a document is there with other bytes.
-    #[error("{kind} version {version} is already recorded with other content; publish the next version instead")]
+    #[error(
+        "{kind} version {version} is already recorded with other content; publish the next version instead"
+    )]
     DocumentFork {
         /// Which document.
         kind: &'static str,
@@ -68,7 +70,9 @@ pub enum StoreError {
     #[error(transparent)]
     FactorSet(#[from] FactorSetError),
     /// What the database holds is not what this program wrote.
-    #[error("the database holds a {what} that cannot be read; check it with an integrity check and restore a backup")]
+    #[error(
+        "the database holds a {what} that cannot be read; check it with an integrity check and restore a backup"
+    )]
     Corrupt {
         /// Which kind of value.
         what: &'static str,

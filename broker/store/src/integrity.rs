@@ -34,7 +34,10 @@ impl Store {
     }
 }
 
-async fn check_structure<C: ConnectionTrait>(database: &C, integrity: &mut Integrity) -> Result<(), StoreError> {
+async fn check_structure<C: ConnectionTrait>(
+    database: &C,
+    integrity: &mut Integrity,
+) -> Result<(), StoreError> {
     for row in sql::all(database, "PRAGMA integrity_check(20)", []).await? {
         let line: String = row.get("integrity_check")?;
         if line != "ok" {
@@ -72,7 +75,9 @@ async fn check_chain<C: ConnectionTrait>(database: &C, integrity: &mut Integrity
                 return Ok(());
             }
             if !repeats(row, &body(row)?)? {
-                integrity.problems.push(format!("ledger entry {}: its columns do not repeat its body", link.seq));
+                integrity
+                    .problems
+                    .push(format!("ledger entry {}: its columns do not repeat its body", link.seq));
             }
         }
     }
@@ -89,7 +94,10 @@ fn repeats(row: &Row, body: &Body) -> Result<bool, StoreError> {
 }
 
 /// Every avoided visit has its row, and it is reversed by exactly the entry that says so.
-async fn check_avoidances<C: ConnectionTrait>(database: &C, integrity: &mut Integrity) -> Result<(), StoreError> {
+async fn check_avoidances<C: ConnectionTrait>(
+    database: &C,
+    integrity: &mut Integrity,
+) -> Result<(), StoreError> {
     let select = "SELECT e.seq AS seq FROM entry e JOIN entry_body b ON b.seq = e.seq \
                   LEFT JOIN avoidance a ON a.entry_id = e.id LEFT JOIN entry_body rb ON rb.reverses = e.id \
                   LEFT JOIN entry r ON r.seq = rb.seq \
@@ -122,7 +130,9 @@ async fn check_tables<C: ConnectionTrait>(database: &C, integrity: &mut Integrit
         let (sites, legs) = sites::table_of(database, revision).await?;
         let sound = Roads::check(sites, legs).is_ok_and(|roads| roads.sha256() == recorded);
         if !sound {
-            integrity.problems.push(format!("the sites and legs of revision {revision} do not have their hash"));
+            integrity
+                .problems
+                .push(format!("the sites and legs of revision {revision} do not have their hash"));
         }
     }
     Ok(())

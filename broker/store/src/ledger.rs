@@ -57,7 +57,9 @@ impl Store {
         after: u64,
         limit: u32,
     ) -> Result<Vec<EntryRecord>, StoreError> {
-        let date = |text: &Option<Untrusted>| text.as_ref().map(|text| text.raw().parse::<ServiceDate>()).transpose();
+        let date = |text: &Option<Untrusted>| {
+            text.as_ref().map(|text| text.raw().parse::<ServiceDate>()).transpose()
+        };
         let (from, to) = (date(&filter.from)?, date(&filter.to)?);
         let select = "SELECT e.seq AS seq, body_hash, prev_hash, hash, body, reversed_by \
                       FROM entry e JOIN entry_body b ON b.seq = e.seq LEFT JOIN avoidance a ON a.entry_id = e.id \

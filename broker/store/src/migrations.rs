@@ -58,8 +58,10 @@ impl MigratorTrait for Steps {
 pub(crate) async fn migrate(database: &DatabaseConnection, path: &Path) -> Result<(), StoreError> {
     // One transaction from the look to the last step: of two programs that open a new database
     // at once, the second waits and finds nothing left to do.
-    let options =
-        TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    };
     let transaction = database.begin_with_options(options).await?;
     for name in recorded(&transaction).await? {
         if !STEPS.iter().any(|(known, _)| *known == name) {

@@ -6,7 +6,8 @@ use sea_orm::ConnectionTrait;
 
 use crate::sql::{self, Row};
 use crate::{
-    NewRecord, NewSession, RecordOutcome, Relayed, SessionQuery, SessionRow, Store, StoreError, StoredRecord, devices,
+    NewRecord, NewSession, RecordOutcome, Relayed, SessionQuery, SessionRow, Store, StoreError, StoredRecord,
+    devices,
 };
 
 /// Rows of an answer that names no limit.
@@ -112,7 +113,8 @@ impl Store {
 }
 
 async fn find<C: ConnectionTrait>(database: &C, id: SessionId) -> Result<Option<SessionRow>, StoreError> {
-    let row = sql::one(database, &format!("{SELECT} WHERE s.id = $1"), [id.as_bytes().to_vec().into()]).await?;
+    let row =
+        sql::one(database, &format!("{SELECT} WHERE s.id = $1"), [id.as_bytes().to_vec().into()]).await?;
     row.as_ref().map(session_row).transpose()
 }
 

@@ -13,7 +13,8 @@ use crate::ledger::{append, fresh_ids};
 use crate::sql::{self, Row};
 use crate::{SiteImported, Store, StoreError};
 
-const SITE: &str = "SELECT revision, id, name, municipality, lat_e6, lon_e6, road_m, drive_s, source FROM site";
+const SITE: &str =
+    "SELECT revision, id, name, municipality, lat_e6, lon_e6, road_m, drive_s, source FROM site";
 
 impl Store {
     /// Takes checked sites and legs as the next revision, and a factor set if one is given, and
@@ -54,7 +55,10 @@ impl Store {
 }
 
 /// One site of the newest revision.
-pub(crate) async fn find_site<C: ConnectionTrait>(database: &C, id: &SiteId) -> Result<Option<Site>, StoreError> {
+pub(crate) async fn find_site<C: ConnectionTrait>(
+    database: &C,
+    id: &SiteId,
+) -> Result<Option<Site>, StoreError> {
     let select = format!("{SITE} WHERE revision = (SELECT MAX(revision) FROM site_revision) AND id = $1");
     sql::one(database, &select, [id.as_str().into()]).await?.as_ref().map(site).transpose()
 }
@@ -65,14 +69,18 @@ pub(crate) async fn has_site<C: ConnectionTrait>(database: &C, id: &SiteId) -> R
 }
 
 /// The number and content hash of the newest revision.
-pub(crate) async fn newest_revision<C: ConnectionTrait>(database: &C) -> Result<Option<(u32, [u8; 32])>, StoreError> {
+pub(crate) async fn newest_revision<C: ConnectionTrait>(
+    database: &C,
+) -> Result<Option<(u32, [u8; 32])>, StoreError> {
     let select = "SELECT revision, sha256 FROM site_revision ORDER BY revision DESC LIMIT 1";
     let row = sql::one(database, select, []).await?;
     row.map(|row| Ok((row.number("revision")?, row.fixed("sha256")?))).transpose()
 }
 
 /// All factor sets as id and first day.
-pub(crate) async fn factor_sets<C: ConnectionTrait>(database: &C) -> Result<Vec<(String, ServiceDate)>, StoreError> {
+pub(crate) async fn factor_sets<C: ConnectionTrait>(
+    database: &C,
+) -> Result<Vec<(String, ServiceDate)>, StoreError> {
     let rows = sql::all(database, "SELECT id, valid_from FROM factor_set ORDER BY id", []).await?;
     rows.iter().map(|row| Ok((row.get("id")?, row.parsed("valid_from")?))).collect()
 }
@@ -83,7 +91,8 @@ pub(crate) async fn table_of<C: ConnectionTrait>(
     revision: u32,
 ) -> Result<(Vec<Site>, Vec<Leg>), StoreError> {
     let revision = i64::from(revision);
-    let sites = sql::all(database, &format!("{SITE} WHERE revision = $1 ORDER BY id"), [revision.into()]).await?;
+    let sites =
+        sql::all(database, &format!("{SITE} WHERE revision = $1 ORDER BY id"), [revision.into()]).await?;
     let legs = "SELECT from_id, to_id, m, s, source FROM leg WHERE revision = $1 ORDER BY from_id, to_id";
     let legs = sql::all(database, legs, [revision.into()]).await?;
     Ok((sites.iter().map(site).collect::<Result<_, _>>()?, legs.iter().map(leg).collect::<Result<_, _>>()?))
@@ -152,7 +161,8 @@ async fn put_factor_set<C: ConnectionTrait>(
     set: FactorSet,
     booking: &Booking,
 ) -> Result<bool, StoreError> {
-    let known = sql::one(database, "SELECT sha256 FROM factor_set WHERE id = $1", [set.id.as_str().into()]).await?;
+    let known =
+        sql::one(database, "SELECT sha256 FROM factor_set WHERE id = $1", [set.id.as_str().into()]).await?;
     if let Some(row) = known {
         let same = row.fixed::<32>("sha256")? == set.sha256;
         return if same { Ok(false) } else { Err(FactorSetError::Changed(set.id).into()) };

@@ -62,7 +62,11 @@ impl Row {
     }
 
     /// A 16-byte id that may be absent.
-    pub(crate) fn maybe_id<T>(&self, column: &'static str, wrap: fn([u8; 16]) -> T) -> Result<Option<T>, StoreError> {
+    pub(crate) fn maybe_id<T>(
+        &self,
+        column: &'static str,
+        wrap: fn([u8; 16]) -> T,
+    ) -> Result<Option<T>, StoreError> {
         let bytes: Option<Vec<u8>> = self.get(column)?;
         bytes.map(|bytes| exact(column, &bytes).map(wrap)).transpose()
     }

@@ -59,7 +59,14 @@ impl Store {
             return Err(error);
         }
         let readers = connect(path, READERS, true).await?;
-        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), readers, writer: Writer::start(writing), pseudonyms }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                path: path.to_owned(),
+                readers,
+                writer: Writer::start(writing),
+                pseudonyms,
+            }),
+        })
     }
 
     /// Waits until every write handed in is on disk, then closes. Later writes get
@@ -100,19 +107,25 @@ impl std::fmt::Debug for Store {
 
 /// Opens connections. Every commit is an fsync (`synchronous=FULL`), readers do not wait for the
 /// writer (WAL), and a reader cannot write.
-pub(crate) async fn connect(path: &Path, connections: u32, read_only: bool) -> Result<DatabaseConnection, StoreError> {
+pub(crate) async fn connect(
+    path: &Path,
+    connections: u32,
+    read_only: bool,
+) -> Result<DatabaseConnection, StoreError> {
     let file = path.to_owned();
     let mut options = ConnectOptions::new("sqlite:");
-    options.sqlx_logging(false).min_connections(1).max_connections(connections).map_sqlx_sqlite_opts(move |sqlite| {
-        let sqlite = sqlite
-            .filename(&file)
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY)
-            .foreign_keys(true);
-        if read_only { sqlite.pragma("query_only", "ON") } else { sqlite }
-    });
+    options.sqlx_logging(false).min_connections(1).max_connections(connections).map_sqlx_sqlite_opts(
+        move |sqlite| {
+            let sqlite = sqlite
+                .filename(&file)
+                .create_if_missing(false)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(BUSY)
+                .foreign_keys(true);
+            if read_only { sqlite.pragma("query_only", "ON") } else { sqlite }
+        },
+    );
     Ok(Database::connect(options).await?)
 }
 

@@ -10,7 +10,9 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::StoreError;
@@ -27,7 +29,10 @@ pub(crate) type Writing<'t, T> = Pin<Box<dyn Future<Output = Result<T, StoreErro
 /// One write with somebody who waits for it.
 trait Work: Send {
     /// Does it inside the shared transaction; true if it is to be kept.
-    fn perform<'t>(&'t mut self, transaction: &'t DatabaseTransaction) -> Pin<Box<dyn Future<Output = bool> + Send + 't>>;
+    fn perform<'t>(
+        &'t mut self,
+        transaction: &'t DatabaseTransaction,
+    ) -> Pin<Box<dyn Future<Output = bool> + Send + 't>>;
 
     /// Tells the one who waits. `shared` is how the shared transaction ended.
     fn answer(self: Box<Self>, shared: Result<(), String>);
@@ -44,7 +49,10 @@ where
     T: Send,
     F: for<'t> FnOnce(&'t DatabaseTransaction) -> Writing<'t, T> + Send,
 {
-    fn perform<'t>(&'t mut self, transaction: &'t DatabaseTransaction) -> Pin<Box<dyn Future<Output = bool> + Send + 't>> {
+    fn perform<'t>(
+        &'t mut self,
+        transaction: &'t DatabaseTransaction,
+    ) -> Pin<Box<dyn Future<Output = bool> + Send + 't>> {
         Box::pin(async move {
             if let Some(write) = self.write.take() {
                 self.result = Some(write(transaction).await);
@@ -142,8 +150,10 @@ async fn serve(database: DatabaseConnection, mut queue: mpsc::Receiver<Order>) {
 
 /// Performs the batch in one transaction. An error means that nothing of it is kept.
 async fn commit(database: &DatabaseConnection, batch: &mut [Box<dyn Work>]) -> Result<(), sea_orm::DbErr> {
-    let options =
-        TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    };
     let transaction = database.begin_with_options(options).await?;
     for work in batch {
         let savepoint = transaction.begin().await?;

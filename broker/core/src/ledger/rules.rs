@@ -37,7 +37,9 @@ pub enum BookError {
     #[error("no factor set is loaded yet; import one with the sites (`distans admin site import`)")]
     NoFactorSet,
     /// One need saves one trip.
-    #[error("need {need} already has an avoided visit (entry {entry} for {day}); nothing more is saved by the same need")]
+    #[error(
+        "need {need} already has an avoided visit (entry {entry} for {day}); nothing more is saved by the same need"
+    )]
     AlreadyAvoided {
         /// The need.
         need: NeedId,
@@ -146,7 +148,11 @@ pub type Plan = Vec<Body>;
 ///
 /// # Errors
 /// If none of them is known.
-pub fn place(named: Option<&SiteId>, device: Option<&SiteId>, need: Option<&SiteId>) -> Result<SiteId, BookError> {
+pub fn place(
+    named: Option<&SiteId>,
+    device: Option<&SiteId>,
+    need: Option<&SiteId>,
+) -> Result<SiteId, BookError> {
     named.or(device).or(need).cloned().ok_or(BookError::NoSite)
 }
 
@@ -179,7 +185,13 @@ pub fn avoided(
 /// Books a visit that was made, and takes back what its need had saved in the days before.
 ///
 /// A need is optional: a visit may be for the place alone.
-pub fn made(booking: &Booking, day: ServiceDate, need: Option<NeedId>, frozen: Frozen, history: &History) -> Plan {
+pub fn made(
+    booking: &Booking,
+    day: ServiceDate,
+    need: Option<NeedId>,
+    frozen: Frozen,
+    history: &History,
+) -> Plan {
     let mut plan = vec![stop(booking, EntryKind::Visit, day, need, frozen)];
     if let Some(active) = history.active.as_ref().filter(|active| within_rebound(active.service_date, day)) {
         plan.push(reversal(booking, booking.ids.second, active));
@@ -207,7 +219,10 @@ pub fn reverse(booking: &Booking, entry: EntryId, target: Option<&Target>) -> Re
 /// # Errors
 /// If `booking.now` is no date.
 pub fn site_revision(booking: &Booking, revision: u32, content: &[u8; 32]) -> Result<Body, BookError> {
-    Ok(Body { site_revision: Some(revision), ..table(booking, EntryKind::SiteRevision, booking.ids.first, content)? })
+    Ok(Body {
+        site_revision: Some(revision),
+        ..table(booking, EntryKind::SiteRevision, booking.ids.first, content)?
+    })
 }
 
 /// Books that a new factor set came into force.
@@ -215,7 +230,10 @@ pub fn site_revision(booking: &Booking, revision: u32, content: &[u8; 32]) -> Re
 /// # Errors
 /// If `booking.now` is no date.
 pub fn factor_set(booking: &Booking, id: &str, content: &[u8; 32]) -> Result<Body, BookError> {
-    Ok(Body { factor_set: Some(id.to_owned()), ..table(booking, EntryKind::FactorSet, booking.ids.second, content)? })
+    Ok(Body {
+        factor_set: Some(id.to_owned()),
+        ..table(booking, EntryKind::FactorSet, booking.ids.second, content)?
+    })
 }
 
 fn within_rebound(avoided: ServiceDate, made: ServiceDate) -> bool {
@@ -271,5 +289,8 @@ fn reversal(booking: &Booking, id: EntryId, target: &Body) -> Body {
 
 fn table(booking: &Booking, kind: EntryKind, id: EntryId, content: &[u8; 32]) -> Result<Body, BookError> {
     let today = ServiceDate::today(booking.now)?;
-    Ok(Body { content_sha256: Some(data_encoding::HEXLOWER.encode(content)), ..blank(booking, kind, id, today) })
+    Ok(Body {
+        content_sha256: Some(data_encoding::HEXLOWER.encode(content)),
+        ..blank(booking, kind, id, today)
+    })
 }
