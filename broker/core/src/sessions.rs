@@ -109,6 +109,11 @@ impl<T: Clone + Default> Sessions<T> {
         true
     }
 
+    /// What the shell hung on each session.
+    pub fn attached(&self) -> impl Iterator<Item = (SessionId, &T)> {
+        self.live.iter().map(|(session, live)| (*session, &live.attached))
+    }
+
     /// How many sessions have live streams.
     pub fn len(&self) -> usize {
         self.live.len()
