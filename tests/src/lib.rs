@@ -1,2 +1,4 @@
 //! The world from outside: integration, hostile peers, benchmarks.
 #![forbid(unsafe_code)]
+
+pub mod org;
