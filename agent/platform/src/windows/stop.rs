@@ -2,18 +2,31 @@
 
 use std::io;
 
-use tokio::signal::windows;
+use tokio::signal::windows::{self, CtrlBreak, CtrlC, CtrlClose, CtrlShutdown};
 
-pub(crate) async fn requested() -> io::Result<()> {
-    let mut interrupt = windows::ctrl_c()?;
-    let mut interrupt_hard = windows::ctrl_break()?;
-    let mut close = windows::ctrl_close()?;
-    let mut shutdown = windows::ctrl_shutdown()?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = interrupt_hard.recv() => {}
-        _ = close.recv() => {}
-        _ = shutdown.recv() => {}
+pub(crate) struct Listener {
+    interrupt: CtrlC,
+    interrupt_hard: CtrlBreak,
+    close: CtrlClose,
+    shutdown: CtrlShutdown,
+}
+
+impl Listener {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: windows::ctrl_c()?,
+            interrupt_hard: windows::ctrl_break()?,
+            close: windows::ctrl_close()?,
+            shutdown: windows::ctrl_shutdown()?,
+        })
     }
-    Ok(())
+
+    pub(crate) async fn requested(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.interrupt_hard.recv() => {}
+            _ = self.close.recv() => {}
+            _ = self.shutdown.recv() => {}
+        }
+    }
 }
