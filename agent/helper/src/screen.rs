@@ -18,6 +18,8 @@ pub(crate) struct Screen {
     movable: bool,
     /// The counting line and the prompt stand at the bottom.
     waiting: bool,
+    /// What the counting line says now.
+    counted: String,
     told: Option<u64>,
     prompted: Option<&'static str>,
 }
@@ -28,6 +30,7 @@ impl Screen {
         Self {
             movable: understands && io::stdout().is_terminal(),
             waiting: false,
+            counted: String::new(),
             told: None,
             prompted: None,
         }
@@ -66,6 +69,9 @@ impl Screen {
         }
         let (Some(counting), Some(prompt)) = (counting, prompt) else { return self.clear_waiting() };
         if self.waiting && self.prompted == Some(prompt) {
+            if self.counted == counting {
+                return;
+            }
             // Up, rewrite, back to where the person types.
             write(&format!("\u{1b}7\u{1b}[1A\r\u{1b}[K  {counting}\u{1b}8"));
         } else {
@@ -74,6 +80,7 @@ impl Screen {
             self.waiting = true;
             self.prompted = Some(prompt);
         }
+        counting.clone_into(&mut self.counted);
     }
 
     fn refresh_plain(&mut self, counting: Option<&str>, seconds: Option<u64>, prompt: Option<&'static str>) {

@@ -22,7 +22,7 @@ const NAME: usize = 80;
 pub(crate) fn question(words: Language, ask: &Ask) -> String {
     let mut block = Block::new();
     block.rule();
-    block.line(&format!("  {}", words.title()));
+    block.line(&format!("  {}", words.title(&short_name(&ask.technician_name))));
     block.line("");
     let name = format!("{} ({})", name(&ask.technician_name), ask.technician);
     block.labelled(words.who(), &format!("{name} {}", words.verified()));
@@ -158,6 +158,9 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
             length = 0;
         }
         for character in word.chars() {
+            if length == width && character == ' ' {
+                continue;
+            }
             if length == width {
                 lines.push(std::mem::take(&mut line));
                 length = 0;
@@ -185,7 +188,7 @@ mod tests {
             "│ Skrivaren i sal 3 svarar inte",
             "1. köra kommandon som du",
             "2. köra kommandon som administratör",
-            "-  läsa hur datorn mår",
+            "-  se hur datorn mår",
             "högst 30 minuter",
             "inom 60 sekunder blir det nej",
         ] {
@@ -205,6 +208,19 @@ mod tests {
         let forged = shown.lines().find(|line| line.contains("Ditt svar")).expect("the quotation");
         assert!(forged.trim_start().starts_with('│'), "{forged:?}");
         assert!(shown.lines().count() < 40);
+    }
+
+    #[test]
+    fn each_right_fits_on_a_line_of_its_own() {
+        for words in [Language::Swedish, Language::English] {
+            for scope in Scope::ALL {
+                assert_eq!(
+                    wrap(&format!("1. {}", words.scope(scope)), WIDTH - LABEL - 2).len(),
+                    1,
+                    "{scope} wraps"
+                );
+            }
+        }
     }
 
     #[test]

@@ -48,16 +48,16 @@ impl Language {
     pub(crate) const fn scope(self, scope: Scope) -> &'static str {
         match scope {
             Scope::Diagnose => self.pick(
-                "läsa hur datorn mår: namn, minne, diskar, nätverk (inga filer)",
-                "read how the PC is doing: name, memory, disks, network (no files)",
+                "se hur datorn mår: namn, minne, diskar, nätverk; inga filer",
+                "see how the PC is doing: memory, disks, network; no files",
             ),
             Scope::Command => self.pick(
                 "köra kommandon som du: kan läsa och ändra det du kan",
                 "run commands as you: can read and change what you can",
             ),
             Scope::CommandSystem => self.pick(
-                "köra kommandon som administratör: kan läsa och ändra allt på datorn",
-                "run commands as administrator: can read and change everything on the PC",
+                "köra kommandon som administratör: kan ändra allt på datorn",
+                "run commands as administrator: can change all on the PC",
             ),
             Scope::Records => self.pick(
                 "ändra i IT-enhetens register (inget på datorn)",
@@ -66,11 +66,11 @@ impl Language {
         }
     }
 
-    pub(crate) const fn title(self) -> &'static str {
-        self.pick(
-            "FRÅGA: Får teknikern hjälpa dig med den här datorn?",
-            "QUESTION: May the technician help you with this PC?",
-        )
+    pub(crate) fn title(self, name: &str) -> String {
+        match self {
+            Self::Swedish => format!("FRÅGA: Får {name} hjälpa dig med den här datorn?"),
+            Self::English => format!("QUESTION: May {name} help you with this PC?"),
+        }
     }
 
     pub(crate) const fn who(self) -> &'static str {
