@@ -1,7 +1,7 @@
 //! One JSON file for everything that is handed over: from the administrator to the broker, to
 //! a technician, or by stick to a place without network. It holds nothing secret.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::envelope::Envelope;
 use crate::json::{self, JsonError};
@@ -13,9 +13,10 @@ pub const BUNDLE_LIMIT: usize = 8 * 1024 * 1024;
 const FORMAT: &str = "distans-bundle/1";
 
 /// Things handed over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
-    format: String,
+    /// What the file says it is; any other is refused when it is read.
+    pub format: Format,
     /// Every root, oldest first.
     #[serde(default)]
     pub roots: Vec<Envelope>,
@@ -36,17 +37,24 @@ pub struct Bundle {
     pub technician_certificate: Option<String>,
 }
 
-impl Default for Bundle {
-    fn default() -> Self {
-        Self {
-            format: FORMAT.into(),
-            roots: Vec::new(),
-            policy: None,
-            tokens: Vec::new(),
-            broker: None,
-            broker_certificate: None,
-            technician_certificate: None,
+/// The name of the format, which is always the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Format;
+
+impl Serialize for Format {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(FORMAT)
+    }
+}
+
+impl<'de> Deserialize<'de> for Format {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let found = String::deserialize(deserializer)?;
+        if found != FORMAT {
+            let found: String = found.chars().take(40).collect();
+            return Err(de::Error::custom(format!("the format is {found:?}, expected {FORMAT:?}")));
         }
+        Ok(Self)
     }
 }
 
@@ -56,12 +64,7 @@ impl Bundle {
     /// # Errors
     /// [`JsonError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
-        let bundle: Self = json::from_slice(bytes, BUNDLE_LIMIT)?;
-        if bundle.format != FORMAT {
-            let found: String = bundle.format.chars().take(40).collect();
-            return Err(JsonError::Malformed(format!("the format is {found:?}, expected {FORMAT:?}")));
-        }
-        Ok(bundle)
+        json::from_slice(bytes, BUNDLE_LIMIT)
     }
 
     /// The file's text.

@@ -252,6 +252,26 @@ pub fn read_request(der: &[u8]) -> Result<PublicKey, IssueError> {
     Ok(key)
 }
 
+/// Checks that an organisation's or technician's id can be one label of a DNS name: at most 63
+/// characters, no hyphen at its ends.
+///
+/// # Errors
+/// [`IssueError::Name`].
+pub fn check_label(label: &str) -> Result<(), IssueError> {
+    dns_name(label).map(drop)
+}
+
+/// A certificate (DER) as PEM text.
+pub fn to_pem(der: &[u8]) -> String {
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    for line in data_encoding::BASE64.encode(der).as_bytes().chunks(64) {
+        pem.extend(line.iter().copied().map(char::from));
+        pem.push('\n');
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
+}
+
 fn params(common_name: &str, now: Timestamp, life: Duration, serial: [u8; 16]) -> CertificateParams {
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     let mut params = CertificateParams::default();

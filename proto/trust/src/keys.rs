@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use zeroize::Zeroizing;
+pub use zeroize::Zeroizing;
 
 use crate::hash::Sha256;
 

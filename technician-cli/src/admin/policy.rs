@@ -1,0 +1,169 @@
+//! `distans admin policy`: show it, sign an edited one, hand it to the broker.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use distans_proto::desk::Publish;
+use distans_proto::link::{DocumentVersions, Documents};
+use distans_trust::bundle::Bundle;
+use distans_trust::documents::{Document, Verified};
+use distans_trust::envelope::Envelope;
+use distans_trust::policy::Policy;
+use distans_trust::store::Trust;
+use serde_json::json;
+
+use super::folder::{Folder, policy};
+use super::policy_file::{self, amend, hand_over};
+use crate::client::Desk;
+use crate::format;
+use crate::input;
+use crate::verbs::App;
+
+/// Token certificates in one request to the broker, so that it stays within a frame.
+const TOKENS_AT_ONCE: usize = 500;
+
+/// The verbs under `distans admin policy`.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// The policy in force, as JSON that can be edited and signed again
+    Show,
+    /// Sign the policy again for 30 days, or an edited one as the next version
+    #[command(after_help = "Example:\n  distans admin policy show > policy.json\n  (edit policy.json)\n  distans admin policy sign policy.json")]
+    Sign(Sign),
+    /// Hand roots, policy and tokens to the broker, as the technician who is logged in (scope
+    /// records), or write them to a file
+    Publish(PublishTo),
+}
+
+/// Arguments of `distans admin policy sign`.
+#[derive(Debug, Args)]
+pub struct Sign {
+    /// An edited policy; its version and times are set when it is signed
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Arguments of `distans admin policy publish`.
+#[derive(Debug, Args)]
+pub struct PublishTo {
+    /// Write a bundle for `distans-broker import` instead of going online
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Does one of them.
+///
+/// # Errors
+/// What does not fit, a file or key that cannot be used, or what the broker says.
+pub async fn perform(app: &App, dir: &Path, command: PolicyCommand) -> anyhow::Result<()> {
+    let folder = Folder::open(app, dir)?;
+    match command {
+        PolicyCommand::Show => show(app, &folder),
+        PolicyCommand::Sign(sign) => self::sign(app, &folder, sign.file.as_deref()),
+        PolicyCommand::Publish(to) => Box::pin(publish(app, &folder, to.out.as_deref())).await,
+    }
+}
+
+fn show(app: &App, folder: &Folder) -> anyhow::Result<()> {
+    let trust = folder.trust()?;
+    let policy = policy(&trust)?;
+    if app.screen.json() {
+        return Ok(app.screen.object(policy)?);
+    }
+    // Only what the administrator signed is shown; names in it may still hold odd characters.
+    app.screen.line(distans_proto::text::clean(&serde_json::to_string_pretty(policy)?))?;
+    app.screen.hint(format!(
+        "version {}, expires {}; {} technicians, {} groups",
+        policy.head.version,
+        format::local(policy.head.expires),
+        policy.technicians.len(),
+        policy.groups.len()
+    ));
+    Ok(())
+}
+
+fn sign(app: &App, folder: &Folder, file: Option<&Path>) -> anyhow::Result<()> {
+    let edited = match file {
+        Some(path) => {
+            let bytes = input::read_file(path, Policy::LIMIT)?;
+            let (edited, remarks) = policy_file::parse(&path.display().to_string(), &bytes, &folder.settings().org)?;
+            for remark in remarks {
+                app.screen.warn(remark);
+            }
+            Some(edited)
+        }
+        None => None,
+    };
+    let mut changed = Vec::new();
+    let version = amend(app, folder, |policy| {
+        if let Some(edited) = edited {
+            changed = policy_file::changes(policy, &edited)?;
+            *policy = edited;
+        }
+        Ok(())
+    })?;
+    if app.screen.json() {
+        return Ok(app.screen.object(&json!({ "policy_version": version, "changed": changed }))?);
+    }
+    let changed = if changed.is_empty() { "nothing".to_owned() } else { changed.join(", ") };
+    app.screen.line(format!("signed policy version {version}; changed: {changed}"))?;
+    app.screen.hint("next: distans admin policy publish");
+    Ok(())
+}
+
+async fn publish(app: &App, folder: &Folder, out: Option<&Path>) -> anyhow::Result<()> {
+    let trust = folder.trust()?;
+    let now = format::now();
+    let tokens: Vec<Envelope> = folder
+        .tokens(&trust)?
+        .iter()
+        .filter(|token| token.document().not_after >= now)
+        .map(Verified::envelope)
+        .cloned()
+        .collect();
+    let told = json!({
+        "root_version": trust.root().head.version,
+        "policy_version": policy(&trust)?.head.version,
+        "tokens": tokens.len(),
+    });
+    if let Some(out) = out {
+        let bundle = Bundle {
+            roots: trust.roots().cloned().collect(),
+            policy: trust.verified_policy().map(|policy| policy.envelope().clone()),
+            tokens,
+            broker: Some(folder.settings().broker.clone()),
+            ..Bundle::default()
+        };
+        app.screen.hint("next, at the broker: distans-broker import with this file");
+        return hand_over(app, &bundle, Some(out), &told);
+    }
+    Box::pin(send(app, &trust, &tokens)).await?;
+    if app.screen.json() {
+        return Ok(app.screen.object(&told)?);
+    }
+    app.screen.line(format!(
+        "the broker has root version {}, policy version {} and {} tokens",
+        trust.root().head.version,
+        policy(&trust)?.head.version,
+        tokens.len()
+    ))?;
+    Ok(())
+}
+
+async fn send(app: &App, trust: &Trust, tokens: &[Envelope]) -> anyhow::Result<()> {
+    let desk = Box::pin(Desk::connect(&app.home)).await?;
+    let everything: Documents = trust.newer_than(DocumentVersions::default()).unwrap_or_default();
+    let tokens: Vec<_> = tokens.iter().map(|token| token.to_json().into()).collect();
+    let mut batches = tokens.chunks(TOKENS_AT_ONCE);
+    let first = Publish { documents: everything, tokens: batches.next().unwrap_or_default().to_vec() };
+    desk.publish(first).await.context("the broker did not take the documents")?;
+    for batch in batches {
+        let more = Publish { documents: Documents::default(), tokens: batch.to_vec() };
+        desk.publish(more).await.context("the broker did not take the tokens")?;
+    }
+    // So that this technician's own next session already stands on them.
+    desk.refresh_documents().await?;
+    desk.close().await;
+    Ok(())
+}
