@@ -75,6 +75,8 @@ pub enum Verb {
     Visit(verbs::visit::Visit),
     /// The booked visits and their round-trip kilometres
     Trips(verbs::trips::Trips),
+    /// The administrator's offline side: keys, policy, tokens, certificates, sites
+    Admin(crate::admin::Admin),
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! | [`admin`] | keys, policy, tokens and certificates, offline |
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod args;
 pub mod ask;
 pub mod base64_text;

@@ -235,7 +235,6 @@ const fn is_single(request: &DeskRequest) -> bool {
         request,
         DeskRequest::Documents(_)
             | DeskRequest::SessionRecord(_)
-            | DeskRequest::Book(_)
             | DeskRequest::EditDevice(_)
             | DeskRequest::WhoAmI(_)
     )

@@ -7,13 +7,15 @@ use distans_trust::hash::Sha256;
 use super::{Desk, Error};
 
 impl Desk {
-    /// Books a visit; gives the entry that is now on the broker's disk.
+    /// Books a visit; gives the entries that are now on the broker's disk. A made visit may take
+    /// back an avoided one: then there are several.
     ///
     /// # Errors
     /// [`Error`]; [`Error::Refused`] tells what does not fit.
-    pub async fn book(&self, booking: Booking) -> Result<EntryRecord, Error> {
-        let replies = self.request(&DeskRequest::Book(booking)).await?;
-        replies.into_iter().find_map(entry).ok_or_else(|| Error::broker("no entry for a booking"))
+    pub async fn book(&self, booking: Booking) -> Result<Vec<EntryRecord>, Error> {
+        let entries: Vec<_> =
+            self.request(&DeskRequest::Book(booking)).await?.into_iter().filter_map(entry).collect();
+        if entries.is_empty() { Err(Error::broker("no entry for a booking")) } else { Ok(entries) }
     }
 
     /// Ledger entries, oldest first.

@@ -40,6 +40,7 @@ pub async fn perform(app: &App, verb: Verb) -> anyhow::Result<i32> {
         Verb::Run(run) => return run::perform(app, run).await,
         Verb::Visit(visit) => visit::perform(app, visit).await?,
         Verb::Trips(trips) => trips::perform(app, trips).await?,
+        Verb::Admin(admin) => Box::pin(crate::admin::perform(app, admin)).await?,
     }
     Ok(0)
 }

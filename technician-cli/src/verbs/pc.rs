@@ -1,6 +1,7 @@
 //! `distans pc PC`: all that is known about one PC.
 
 use clap::Args;
+use distans_proto::desk::EditDevice;
 use distans_proto::facts::Facts;
 use serde_json::Value;
 
@@ -12,10 +13,19 @@ use crate::screen::{Screen, Tone};
 
 /// Arguments of `distans pc`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  distans pc PC-IDRE-003\n  distans pc PC-IDRE-003 --confirm --place Idre"
+)]
 pub struct Pc {
     /// Name, id or the beginning of either
     #[arg(value_name = "PC")]
     pub pc: String,
+    /// Say that this PC is really one of yours: right after it was enrolled (needs the scope records)
+    #[arg(long)]
+    pub confirm: bool,
+    /// Say at which site it stands (id or name; needs the scope records)
+    #[arg(long, value_name = "SITE")]
+    pub place: Option<String>,
 }
 
 /// Shows one PC.
@@ -24,7 +34,20 @@ pub struct Pc {
 /// If no or several PCs fit, what the broker answers, or if the screen cannot be written.
 pub async fn perform(app: &App, pc: Pc) -> anyhow::Result<()> {
     let desk = Desk::connect(&app.home).await?;
-    let (device, identity) = desk.look_up(&pc.pc).await?;
+    let (mut device, identity) = desk.look_up(&pc.pc).await?;
+    if pc.confirm || pc.place.is_some() {
+        // Only a PC whose identity holds is worth confirming.
+        if let Err(error) = identity {
+            return Err(error.into());
+        }
+        let site = match &pc.place {
+            Some(name) => Some(desk.site(name).await?.id),
+            None => None,
+        };
+        let facts = device.facts.take();
+        device = desk.edit_device(EditDevice { device: device.id, confirm: pc.confirm, site }).await?;
+        device.facts = facts;
+    }
     if app.screen.json() {
         let mut object = as_json(&device);
         object["identity_verified"] = Value::Bool(identity.is_ok());

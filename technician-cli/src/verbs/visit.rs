@@ -187,8 +187,11 @@ pub async fn perform(app: &App, visit: Visit) -> anyhow::Result<()> {
         }
         Visit::Reverse(reverse) => Booking::Reverse(Reverse { entry: reverse.entry }),
     };
-    let entry = desk.book(booking).await?;
-    show(app, &entry)
+    for entry in desk.book(booking).await? {
+        show(app, &entry)?;
+    }
+    desk.close().await;
+    Ok(())
 }
 
 async fn place(

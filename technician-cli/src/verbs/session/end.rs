@@ -73,11 +73,11 @@ pub(super) async fn perform(app: &App, end: End) -> anyhow::Result<()> {
         None if !end.not_avoided && app.screen.may_ask() => ask_once(app, &desk, &kept).await?,
         decided => decided,
     };
-    let entry = match avoided {
-        Some(avoided) => Some(book(&desk, &kept, avoided).await?),
-        None => None,
+    let entries = match avoided {
+        Some(avoided) => book(&desk, &kept, avoided).await?,
+        None => Vec::new(),
     };
-    report(app, &kept, closing.as_deref(), entry.as_ref())?;
+    report(app, &kept, closing.as_deref(), &entries)?;
     desk.close().await;
     Ok(())
 }
@@ -196,7 +196,7 @@ async fn placed(desk: &Desk, kept: &OpenSession) -> Result<Device, Error> {
     Ok(desk.look_up(&kept.device.to_string()).await?.0)
 }
 
-async fn book(desk: &Desk, kept: &OpenSession, avoided: Avoided) -> Result<EntryRecord, Error> {
+async fn book(desk: &Desk, kept: &OpenSession, avoided: Avoided) -> Result<Vec<EntryRecord>, Error> {
     desk.book(Booking::Avoided(AvoidedVisit {
         device: Some(kept.device),
         site: avoided.site,
@@ -214,7 +214,7 @@ fn report(
     app: &App,
     kept: &OpenSession,
     closing: Option<&Closing>,
-    entry: Option<&EntryRecord>,
+    entries: &[EntryRecord],
 ) -> anyhow::Result<()> {
     if app.screen.json() {
         let receipt = closing.map(|closing| closing.receipt.payload());
@@ -225,7 +225,7 @@ fn report(
             "receipt_sha256": closing.map(|closing| closing.receipt.sha256()),
             "record_at_broker": closing.is_some_and(|closing| closing.stored.is_ok()),
             "record_at_pc": closing.is_some_and(|closing| closing.kept_at_pc),
-            "booked": entry.map(trips::as_json),
+            "booked": entries.iter().map(trips::as_json).collect::<Vec<_>>(),
         }))?;
         return Ok(());
     }
@@ -233,12 +233,12 @@ fn report(
     if let Some(closing) = closing {
         log::show(app.screen, &Verified::just_ended(closing))?;
     }
-    match entry {
-        Some(entry) => {
-            app.screen.line("")?;
-            visit::show(app, entry)?;
-        }
-        None => app.screen.hint("no avoided visit was booked"),
+    for entry in entries {
+        app.screen.line("")?;
+        visit::show(app, entry)?;
+    }
+    if entries.is_empty() {
+        app.screen.hint("no avoided visit was booked");
     }
     Ok(())
 }
