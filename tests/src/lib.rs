@@ -2,3 +2,5 @@
 #![forbid(unsafe_code)]
 
 pub mod org;
+pub mod peer;
+pub mod world;

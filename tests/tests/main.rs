@@ -3,5 +3,6 @@
 //! Run one subject with `cargo test -p distans-tests --test promises malicious_broker`.
 #![allow(clippy::expect_used, clippy::panic)] // a test stops at the first surprise, its helpers too
 
+mod enrol;
 mod tls;
 mod walls;
