@@ -56,7 +56,8 @@ pub fn perform(app: &App, dir: &Path, command: BrokerCommand) -> anyhow::Result<
     let bytes = input::read_file(&certify.request, REQUEST_LIMIT)?;
     let request = BrokerRequest::parse(&bytes).map_err(|error| unfit(&error))?;
     if request.org != folder.settings().org {
-        let cause = format!("it is for organisation {}, this folder is {}'s", request.org, folder.settings().org);
+        let cause =
+            format!("it is for organisation {}, this folder is {}'s", request.org, folder.settings().org);
         return Err(unfit(&cause).into());
     }
     let host = folder.settings().broker_host();
@@ -90,9 +91,14 @@ pub fn perform(app: &App, dir: &Path, command: BrokerCommand) -> anyhow::Result<
         format::local(ends),
         trust.root().head.version
     ));
-    hand_over(app, &bundle, certify.out.as_deref(), &json!({
-        "name": host, "certificate_ends": format::utc(ends), "root_version": trust.root().head.version,
-    }))
+    hand_over(
+        app,
+        &bundle,
+        certify.out.as_deref(),
+        &json!({
+            "name": host, "certificate_ends": format::utc(ends), "root_version": trust.root().head.version,
+        }),
+    )
 }
 
 /// A root that lists the broker's device CA: the one held, or its successor.
@@ -121,7 +127,8 @@ fn list_device_ca(
 
 /// As every agent will check it: the service CA may not cover this name.
 fn check_leaf(leaf: &[u8], trust: &Trust, host: &str) -> anyhow::Result<()> {
-    let anchors = trust.root().service_ca.iter().filter_map(|ca| certs::anchor(&ca.0).ok()).collect::<Vec<_>>();
+    let anchors =
+        trust.root().service_ca.iter().filter_map(|ca| certs::anchor(&ca.0).ok()).collect::<Vec<_>>();
     let name = ServerName::try_from(host.to_owned()).context("the broker's name is no DNS name")?;
     certs::verify_broker(&CertificateDer::from(leaf), &anchors, &name, CheckTime::exact(format::now()))
         .with_context(|| format!("the organisation's service CA does not cover {host}"))?;

@@ -81,8 +81,10 @@ impl Folder {
         }
         private::check_dir(dir)?;
         let lock = private::lock(&dir.join("lock"))?;
-        let text = String::from_utf8(private::read(&path, SMALL)?).context("organisation.toml is not UTF-8")?;
-        let settings: Settings = toml::from_str(&text).with_context(|| format!("{} cannot be read", path.display()))?;
+        let text =
+            String::from_utf8(private::read(&path, SMALL)?).context("organisation.toml is not UTF-8")?;
+        let settings: Settings =
+            toml::from_str(&text).with_context(|| format!("{} cannot be read", path.display()))?;
         let folder = Self { dir: dir.to_owned(), settings, _lock: lock };
         folder.warn_about_keys(app)?;
         if let Ok(trust) = folder.trust() {
@@ -144,7 +146,8 @@ impl Folder {
         if !path.exists() {
             bail!("the key {} is not here; connect the medium that holds it", path.display());
         }
-        String::from_utf8(private::read(&path, SMALL)?).with_context(|| format!("{} is not text", path.display()))
+        String::from_utf8(private::read(&path, SMALL)?)
+            .with_context(|| format!("{} is not text", path.display()))
     }
 
     pub(super) fn write_key(&self, name: &str, pem: &str) -> anyhow::Result<()> {

@@ -42,7 +42,8 @@ pub fn new_passphrase(screen: Screen) -> anyhow::Result<Zeroizing<String>> {
         None => return Err(nobody_to_ask().into()),
     };
     if passphrase.chars().count() < SHORTEST {
-        let text = format!("the passphrase must have at least {SHORTEST} characters; a few words are easiest");
+        let text =
+            format!("the passphrase must have at least {SHORTEST} characters; a few words are easiest");
         return Err(Stop::new(Exit::Usage, text).into());
     }
     Ok(passphrase)
@@ -53,7 +54,10 @@ fn from_environment() -> Option<Zeroizing<String>> {
 }
 
 fn nobody_to_ask() -> Stop {
-    Stop::new(Exit::Usage, format!("the keys have a passphrase and nobody can be asked for it here; set {PASSPHRASE}"))
+    Stop::new(
+        Exit::Usage,
+        format!("the keys have a passphrase and nobody can be asked for it here; set {PASSPHRASE}"),
+    )
 }
 
 /// The folder's keys.
@@ -124,13 +128,20 @@ impl<'a> Keyring<'a> {
             keys.push(self.ed25519(name)?);
         }
         if keys.len() < needed {
-            bail!("{needed} root keys are needed and {} are here; connect the media that hold them", keys.len());
+            bail!(
+                "{needed} root keys are needed and {} are here; connect the media that hold them",
+                keys.len()
+            );
         }
         let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
         documents::make(root, &signers).context("the root was not signed")
     }
 
-    fn open<K>(&mut self, name: &str, read: fn(&str, Option<&str>) -> Result<K, KeyFileError>) -> anyhow::Result<K> {
+    fn open<K>(
+        &mut self,
+        name: &str,
+        read: fn(&str, Option<&str>) -> Result<K, KeyFileError>,
+    ) -> anyhow::Result<K> {
         let pem = Zeroizing::new(self.folder.read_key(name)?);
         let file = self.folder.key_path(name);
         if !key_file::is_encrypted(&pem) {
@@ -164,5 +175,33 @@ impl<'a> Keyring<'a> {
             }
         }
         bail!("{} does not open without its passphrase", file.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::folder::Settings;
+
+    #[test]
+    fn encrypted_keys_open_with_their_passphrase_alone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let settings = Settings { org: "mora".parse().expect("a label"), broker: "localhost:4433".into() };
+        let folder = Folder::create(&dir.path().join("org"), settings).expect("made");
+        let key = Ed25519Key::generate().expect("a key");
+        let pem = key_file::write_ed25519(&key, Some("tre ord och ett till")).expect("written");
+        folder.write_key("policy", &pem).expect("kept");
+        assert!(folder.unencrypted_keys().expect("read").is_empty());
+
+        let known = |passphrase: &str| Keyring {
+            folder: &folder,
+            screen: Screen::detect(true), // JSON: nobody is asked
+            known: vec![Zeroizing::new("en annan".into()), Zeroizing::new(passphrase.into())],
+        };
+        let opened = known("tre ord och ett till").ed25519("policy").expect("opens");
+        assert_eq!(opened.public(), key.public());
+        assert!(known("fel").ed25519("policy").is_err());
+        assert!(known("tre ord och ett till").p256("policy").is_err(), "another kind of key");
+        assert!(known("tre ord och ett till").ed25519("enrol").is_err(), "not here");
     }
 }

@@ -105,3 +105,6 @@ pub async fn perform(app: &App, admin: Admin) -> anyhow::Result<()> {
         AdminCommand::Status => status::perform(app, dir),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,9 @@ pub enum PolicyCommand {
     /// The policy in force, as JSON that can be edited and signed again
     Show,
     /// Sign the policy again for 30 days, or an edited one as the next version
-    #[command(after_help = "Example:\n  distans admin policy show > policy.json\n  (edit policy.json)\n  distans admin policy sign policy.json")]
+    #[command(
+        after_help = "Example:\n  distans admin policy show > policy.json\n  (edit policy.json)\n  distans admin policy sign policy.json"
+    )]
     Sign(Sign),
     /// Hand roots, policy and tokens to the broker, as the technician who is logged in (scope
     /// records), or write them to a file
@@ -87,7 +89,8 @@ fn sign(app: &App, folder: &Folder, file: Option<&Path>) -> anyhow::Result<()> {
     let edited = match file {
         Some(path) => {
             let bytes = input::read_file(path, Policy::LIMIT)?;
-            let (edited, remarks) = policy_file::parse(&path.display().to_string(), &bytes, &folder.settings().org)?;
+            let (edited, remarks) =
+                policy_file::parse(&path.display().to_string(), &bytes, &folder.settings().org)?;
             for remark in remarks {
                 app.screen.warn(remark);
             }

@@ -8,9 +8,9 @@
 use std::path::Path;
 
 use anyhow::Context;
+use distans_platform::private;
 use distans_proto::ids::{GroupId, OrgId};
 use distans_proto::scope::Scope;
-use distans_platform::private;
 use distans_trust::bundle::Bundle;
 use distans_trust::documents::Document;
 use distans_trust::found::next_head;
@@ -50,7 +50,10 @@ pub(super) fn check_group(policy: &Policy, group: &GroupId) -> Result<(), Stop> 
         return Ok(());
     }
     let known: Vec<&str> = policy.groups.iter().map(|known| known.id.as_str()).collect();
-    let text = format!("no group {group} (there are: {}); make it with distans admin group add {group}", known.join(", "));
+    let text = format!(
+        "no group {group} (there are: {}); make it with distans admin group add {group}",
+        known.join(", ")
+    );
     Err(Stop::new(Exit::NotFound, text))
 }
 
@@ -91,7 +94,9 @@ pub(super) fn parse(name: &str, bytes: &[u8], org: &OrgId) -> anyhow::Result<(Po
     let remarks = policy
         .extra
         .keys()
-        .map(|key| format!("{name}: {key:?} means nothing to this version; a slip? It is signed as it stands"))
+        .map(|key| {
+            format!("{name}: {key:?} means nothing to this version; a slip? It is signed as it stands")
+        })
         .collect();
     Ok((policy, remarks))
 }
@@ -123,7 +128,9 @@ fn check_scopes(policy: &Value) -> Result<(), String> {
 pub(super) fn changes(before: &Policy, after: &Policy) -> anyhow::Result<Vec<String>> {
     let (before, after) = (serde_json::to_value(before)?, serde_json::to_value(after)?);
     let head = ["org", "version", "issued", "expires"];
-    let keys = |value: &Value| value.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+    let keys = |value: &Value| {
+        value.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>()).unwrap_or_default()
+    };
     let mut names = keys(&before);
     names.extend(keys(&after));
     names.sort();
@@ -150,7 +157,10 @@ mod tests {
         assert!(read(&format!("{base}}}")).is_ok());
         for (rest, told) in [
             (r#","unattended":[{"group":"kontor","scopes":["diagnos"]}]"#, "unattended[0].scopes"),
-            (r#","consent":{"rules":[{"group":"kontor","scope":"komando","mode":"ask"}]}"#, "consent.rules[0].scope"),
+            (
+                r#","consent":{"rules":[{"group":"kontor","scope":"komando","mode":"ask"}]}"#,
+                "consent.rules[0].scope",
+            ),
             (r#","strong":["fly"]"#, "strong"),
             (r#","consent":{"rules":[{"group":"skola","scope":"command","mode":"ask"}]}"#, "group skola"),
             (r#","max_cert_hours":24"#, "max_cert_hours"),
@@ -167,7 +177,8 @@ mod tests {
     #[test]
     fn only_what_differs_is_named() {
         let (before, _) = read(r#"{"organisation":"Mora","groups":[],"technicians":[]}"#).expect("a policy");
-        let (after, _) = read(r#"{"organisation":"Mora","groups":[],"technicians":[],"time":"os"}"#).expect("a policy");
+        let (after, _) =
+            read(r#"{"organisation":"Mora","groups":[],"technicians":[],"time":"os"}"#).expect("a policy");
         assert_eq!(changes(&before, &after).expect("JSON"), ["time"]);
     }
 
@@ -176,6 +187,10 @@ mod tests {
         let example = include_bytes!("../../../deploy/policy.example.json");
         let (policy, remarks) = parse("policy.example.json", example, &mora()).expect("the example holds");
         assert!(remarks.is_empty(), "{remarks:?}");
-        assert!(!policy.technicians.is_empty() && !policy.unattended.is_empty() && !policy.consent.rules.is_empty());
+        assert!(
+            !policy.technicians.is_empty()
+                && !policy.unattended.is_empty()
+                && !policy.consent.rules.is_empty()
+        );
     }
 }

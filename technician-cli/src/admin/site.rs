@@ -20,7 +20,9 @@ const FILE_LIMIT: usize = 1024 * 1024;
 #[derive(Debug, Subcommand)]
 pub enum SiteCommand {
     /// Replace all sites and road legs by these tables, as a new revision
-    #[command(after_help = "Entries that are booked already keep the distances they were booked with.\n\nExample:\n  distans admin site import sites.csv road_legs.csv --factors vehicles.toml")]
+    #[command(
+        after_help = "Entries that are booked already keep the distances they were booked with.\n\nExample:\n  distans admin site import sites.csv road_legs.csv --factors vehicles.toml"
+    )]
     Import(Import),
 }
 
@@ -72,6 +74,7 @@ pub async fn perform(app: &App, command: SiteCommand) -> anyhow::Result<()> {
     if app.screen.json() {
         return Ok(app.screen.object(&told)?);
     }
-    let done = if files.check { "are in order; nothing was sent" } else { "are at the broker, as a new revision" };
+    let done =
+        if files.check { "are in order; nothing was sent" } else { "are at the broker, as a new revision" };
     Ok(app.screen.line(format!("{words} {done}"))?)
 }

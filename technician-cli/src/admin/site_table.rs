@@ -127,7 +127,11 @@ impl Row<'_> {
             }
             None => {
                 let shown = clean_line(text, 40);
-                let hint = if text.contains(',') { "write a point, not a comma" } else { "a number like 12.5 is expected" };
+                let hint = if text.contains(',') {
+                    "write a point, not a comma"
+                } else {
+                    "a number like 12.5 is expected"
+                };
                 faults.0.push(self.fault(format!("{column} {shown:?}: {hint}")));
                 range.0
             }
@@ -172,7 +176,8 @@ fn positive(value: i64) -> u32 {
 fn scaled(text: &str, scale: i64) -> Option<i64> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let is_number = |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number(whole) || !is_number(fraction) {
         return None;
     }
@@ -197,7 +202,8 @@ fn rows<'a, const N: usize>(
         }
     };
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-    let header = reader.headers().map(|header| header.iter().map(|name| name.trim().to_owned()).collect::<Vec<_>>());
+    let header =
+        reader.headers().map(|header| header.iter().map(|name| name.trim().to_owned()).collect::<Vec<_>>());
     let header = header.unwrap_or_default();
     let places: Vec<Option<usize>> =
         columns.iter().map(|column| header.iter().position(|name| name == column)).collect();
@@ -226,7 +232,8 @@ fn rows<'a, const N: usize>(
             ));
             continue;
         }
-        let field = |place: &Option<usize>| place.and_then(|place| record.get(place)).unwrap_or_default().to_owned();
+        let field =
+            |place: &Option<usize>| place.and_then(|place| record.get(place)).unwrap_or_default().to_owned();
         let fields = columns.iter().copied().zip(places.iter().map(field)).collect();
         rows.push(Row { file, line, fields });
     }
@@ -243,10 +250,13 @@ fn factor_set((file, bytes): (&str, &[u8]), faults: &mut Faults) -> Option<Strin
         return None;
     };
     match text.parse::<toml::Table>() {
-        Ok(table) if table.contains_key("factor_set") && table.contains_key("valid_from") => return Some(text.to_owned()),
+        Ok(table) if table.contains_key("factor_set") && table.contains_key("valid_from") => {
+            return Some(text.to_owned());
+        }
         Ok(_) => faults.0.push(format!("{file}: factor_set and valid_from are missing")),
         Err(error) => {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let line =
+                error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             faults.0.push(format!("{file}:{line}: {}", error.message()));
         }
     }
@@ -311,7 +321,10 @@ mod tests {
             ("legs.csv:3:", "km \"far\""),
             ("legs.csv:3:", "source is empty"),
         ] {
-            assert!(told.iter().any(|fault| fault.starts_with(line) && fault.contains(part)), "{line} {part}: {told:#?}");
+            assert!(
+                told.iter().any(|fault| fault.starts_with(line) && fault.contains(part)),
+                "{line} {part}: {told:#?}"
+            );
         }
     }
 
@@ -319,10 +332,16 @@ mod tests {
     fn spreadsheets_habits_are_recognised() {
         let semicolons = HEADING.replace(',', ";");
         assert!(faults(&semicolons, "from,to,km,minutes,source\n")[0].contains("not semicolons"));
-        let latin1 = read(("sites.csv", b"id\nGr\xf6velsj\xf6n"), ("legs.csv", LEGS), None).expect_err("refused");
+        let latin1 =
+            read(("sites.csv", b"id\nGr\xf6velsj\xf6n"), ("legs.csv", LEGS), None).expect_err("refused");
         assert!(latin1.to_string().contains("sites.csv:2: not UTF-8"), "{latin1}");
         let bom = [b"\xEF\xBB\xBF", SITES].concat();
         assert!(read(("sites.csv", &bom), ("legs.csv", LEGS), None).is_ok());
-        assert!(read(("s", SITES), ("l", LEGS), Some(("v", b"schema = 1\nx ="))).expect_err("refused").to_string().contains("v:2:"));
+        assert!(
+            read(("s", SITES), ("l", LEGS), Some(("v", b"schema = 1\nx =")))
+                .expect_err("refused")
+                .to_string()
+                .contains("v:2:")
+        );
     }
 }

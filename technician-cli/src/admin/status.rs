@@ -54,13 +54,25 @@ pub fn perform(app: &App, dir: &Path) -> anyhow::Result<()> {
         ("Organisation", trust.org().to_string()),
         ("Broker", folder.settings().broker.clone()),
         ("Root SHA-256", trust.root_sha256().to_string()),
-        ("Keys", if unencrypted.is_empty() { "encrypted".into() } else { "NOT encrypted: demonstration only".into() }),
+        (
+            "Keys",
+            if unencrypted.is_empty() {
+                "encrypted".into()
+            } else {
+                "NOT encrypted: demonstration only".into()
+            },
+        ),
     ])?;
     app.screen.line("")?;
     let rows = lives.iter().map(|life| {
         let left = life.expires.since(now);
         let left = if left.is_zero() { "-".into() } else { format::span(left) };
-        vec![life.what.clone(), format::local(life.expires), left, words(app.screen, stage(life), life.advice)]
+        vec![
+            life.what.clone(),
+            format::local(life.expires),
+            left,
+            words(app.screen, stage(life), life.advice),
+        ]
     });
     app.screen.table(&["WHAT", "EXPIRES", ">LEFT", "TO DO"], rows)?;
     Ok(())
@@ -103,7 +115,11 @@ fn lives(folder: &Folder, trust: &Trust, now: Timestamp) -> anyhow::Result<Vec<L
     }
     for token in folder.tokens(trust)?.iter().map(distans_trust::documents::Verified::document) {
         if token.not_after >= now {
-            lives.push(document(format!("token {}", token.token_id), &token.head, "make a new one if PCs are left"));
+            lives.push(document(
+                format!("token {}", token.token_id),
+                &token.head,
+                "make a new one if PCs are left",
+            ));
         }
     }
     Ok(lives)

@@ -196,7 +196,9 @@ fn certify(app: &App, folder: &Folder, certify: &Certify) -> anyhow::Result<()> 
     let policy = policy(&trust)?;
     let id = &request.technician;
     let Some(technician) = policy.technician(id) else {
-        let text = format!("technician {id} is not in the roster; add them first: distans admin technician add {id} …");
+        let text = format!(
+            "technician {id} is not in the roster; add them first: distans admin technician add {id} …"
+        );
         return Err(Stop::new(Exit::Denied, text).into());
     };
     let longest = policy.max_cert_span();
@@ -207,7 +209,9 @@ fn certify(app: &App, folder: &Folder, certify: &Certify) -> anyhow::Result<()> 
     }
     let ca = Keyring::new(folder, app.screen).ca("technician-ca", &trust.root().technician_ca)?;
     let now = format::now();
-    let leaf = ca.issue_technician(trust.org(), id, &key, life, now, *random()?).context("no certificate was made")?;
+    let leaf = ca
+        .issue_technician(trust.org(), id, &key, life, now, *random()?)
+        .context("no certificate was made")?;
     let bundle = Bundle {
         roots: trust.roots().cloned().collect(),
         policy: trust.verified_policy().map(|policy| policy.envelope().clone()),
@@ -223,7 +227,12 @@ fn certify(app: &App, folder: &Folder, certify: &Certify) -> anyhow::Result<()> 
         key.id(),
         technician.name
     ));
-    hand_over(app, &bundle, certify.out.as_deref(), &json!({
-        "technician": id, "key": key.id(), "certificate_ends": format::utc(ends),
-    }))
+    hand_over(
+        app,
+        &bundle,
+        certify.out.as_deref(),
+        &json!({
+            "technician": id, "key": key.id(), "certificate_ends": format::utc(ends),
+        }),
+    )
 }

@@ -1,12 +1,14 @@
 //! `distans admin token`: what brings new PCs in.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use distans_proto::ids::{GroupId, TokenId};
 use distans_proto::time::Timestamp;
-use distans_trust::documents::{self, Head};
+use distans_trust::device::verify_token_cert;
+use distans_trust::documents::{self, Head, Verified};
 use distans_trust::enrolment::TokenCert;
 use distans_trust::keys::{Ed25519Key, Signer, random};
 use distans_trust::token::EnrolToken;
@@ -54,13 +56,40 @@ pub fn perform(app: &App, dir: &Path, command: TokenCommand) -> anyhow::Result<(
 }
 
 fn create(app: &App, folder: &Folder, create: &Create) -> anyhow::Result<()> {
+    let (token, cert) = make(app, folder, create)?;
+    if app.screen.json() {
+        return Ok(app.screen.object(&json!({
+            "token": token.to_string(), "id": token.id, "group": cert.group, "uses": cert.max_uses,
+            "expires": format::utc(cert.not_after),
+        }))?);
+    }
+    app.screen.line(token.to_string())?;
+    app.screen.hint(format!(
+        "token {}: {} PCs for group {}, until {}. It is a secret and is shown only now.\n\
+         next: distans admin policy publish, so that the broker knows it; then at each PC: distans-agent enrol TOKEN",
+        token.id,
+        cert.max_uses,
+        cert.group,
+        format::local(cert.not_after)
+    ));
+    Ok(())
+}
+
+/// Makes a token; its certificate is in the folder when this returns, its seed nowhere.
+pub(super) fn make(app: &App, folder: &Folder, create: &Create) -> anyhow::Result<(EnrolToken, TokenCert)> {
     let trust = folder.trust()?;
     check_group(policy(&trust)?, &create.group)?;
     let now = Timestamp::from_secs(format::now().as_secs());
-    let not_after = now.plus(std::time::Duration::from_secs(u64::from(create.days) * 86_400));
+    let not_after = now.plus(Duration::from_secs(u64::from(create.days) * 86_400));
     let (id, seed) = (TokenId::from_bytes(*random()?), random::<32>()?);
     let cert = TokenCert {
-        head: Head { org: trust.org().clone(), version: 1, issued: now, expires: not_after, crit: Vec::new() },
+        head: Head {
+            org: trust.org().clone(),
+            version: 1,
+            issued: now,
+            expires: not_after,
+            crit: Vec::new(),
+        },
         token_id: id,
         token_key: Ed25519Key::from_seed(&seed)?.public().clone(),
         group: create.group.clone(),
@@ -69,26 +98,11 @@ fn create(app: &App, folder: &Folder, create: &Create) -> anyhow::Result<()> {
     };
     let enrol = Keyring::new(folder, app.screen).ed25519("enrol")?;
     let envelope = documents::make(&cert, &[&enrol])?;
-    distans_trust::device::verify_token_cert(trust.root(), &envelope)
-        .context("the root does not let keys/enrol.pem make tokens")?;
+    verify_token_cert(trust.root(), &envelope).context("the root does not let keys/enrol.pem make tokens")?;
     let token =
         EnrolToken::new(trust.org().clone(), &folder.settings().broker, trust.root_sha256(), id, seed)?;
     folder.keep_token(id, &envelope)?;
-    if app.screen.json() {
-        return Ok(app.screen.object(&json!({
-            "token": token.to_string(), "id": id, "group": create.group, "uses": create.uses,
-            "expires": format::utc(not_after),
-        }))?);
-    }
-    app.screen.line(token.to_string())?;
-    app.screen.hint(format!(
-        "token {id}: {} PCs for group {}, until {}. It is a secret and is shown only now.\n\
-         next: distans admin policy publish, so that the broker knows it; then at each PC: distans-agent enrol TOKEN",
-        create.uses,
-        create.group,
-        format::local(not_after)
-    ));
-    Ok(())
+    Ok((token, cert))
 }
 
 fn list(app: &App, folder: &Folder) -> anyhow::Result<()> {
@@ -108,7 +122,7 @@ fn list(app: &App, folder: &Folder) -> anyhow::Result<()> {
     if app.screen.json() {
         let list: Vec<_> = tokens
             .iter()
-            .map(distans_trust::documents::Verified::document)
+            .map(Verified::document)
             .map(|token| {
                 json!({
                     "id": token.token_id, "group": token.group, "max_uses": token.max_uses,
@@ -123,7 +137,7 @@ fn list(app: &App, folder: &Folder) -> anyhow::Result<()> {
         app.screen.hint("none yet; make one with distans admin token create");
         return Ok(());
     }
-    let rows = tokens.iter().map(distans_trust::documents::Verified::document).map(|token| {
+    let rows = tokens.iter().map(Verified::document).map(|token| {
         vec![
             token.token_id.to_string(),
             token.group.to_string(),
