@@ -25,7 +25,9 @@ pub(crate) async fn plan<C: ConnectionTrait>(
     booker: &ledger::Booking,
     new_need: NeedId,
 ) -> Result<ledger::Plan, StoreError> {
-    let day = |named: &Option<Untrusted>| ServiceDate::booked(named.as_ref().map(Untrusted::raw), booker.now);
+    let day = |named: &Option<Untrusted>| {
+        ServiceDate::booked(named.as_ref().map(Untrusted::raw), booker.now).map_err(BookError::from)
+    };
     match booking {
         Booking::Avoided(visit) => {
             let day = day(&visit.service_date)?;

@@ -1,0 +1,12 @@
+//! The store from outside, on real SQLite files in temporary folders.
+
+mod backup;
+mod common;
+mod devices;
+mod documents;
+mod durability;
+mod ledger;
+mod ledger_at_once;
+mod schema;
+mod sessions;
+mod sites;
