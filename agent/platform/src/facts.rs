@@ -2,10 +2,12 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::{imp, session_user, thread};
+use tokio::time::timeout;
+
+use crate::thread::Slots;
+use crate::{imp, session_user};
 
 /// Facts of this machine now. Sizes in bytes. Text comes from the machine as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,10 +59,21 @@ pub struct Disk {
     pub read_only: bool,
 }
 
-/// Gathers the facts; takes some milliseconds, two seconds at most if the login service hangs.
+/// Longest wait for the machine's own facts, and for its disks.
+const LIMIT: Duration = Duration::from_secs(3);
+static GATHERING: Slots = Slots::new(4);
+static MEASURING: Slots = Slots::new(2);
+
+/// Gathers the facts; takes some milliseconds. What hangs in the system (a disk behind a dead
+/// server, the login service) is left out after three seconds.
 pub async fn gather() -> Facts {
-    let (user, facts) = tokio::join!(session_user::active(), thread::run(imp::facts::gather));
-    let mut facts = facts.unwrap_or_default();
+    let (user, facts, disks) = tokio::join!(
+        session_user::active(),
+        timeout(LIMIT, GATHERING.run(imp::facts::gather)),
+        timeout(LIMIT, MEASURING.run(imp::facts::disks)),
+    );
+    let mut facts = facts.ok().and_then(Result::ok).unwrap_or_default();
+    facts.disks = disks.ok().and_then(Result::ok).unwrap_or_default();
     facts.user = user.map(|user| user.name);
     facts
 }
@@ -74,44 +87,29 @@ pub struct Lookup {
     pub outcome: io::Result<Vec<IpAddr>>,
 }
 
-/// Name look-ups that may hang at the same time before further ones are refused.
-const LOOKUPS_AT_ONCE: usize = 8;
-static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
+static LOOKUPS: Slots = Slots::new(8);
 
 /// Looks `name` up as any program of this machine would, for at most `limit`.
 ///
 /// The system's resolver cannot be interrupted: after the time limit it goes on in its thread,
-/// and [`LOOKUPS_AT_ONCE`] bounds how many of those there can be.
+/// and there can be eight of those before further look-ups are refused.
 pub async fn look_up(name: &str, limit: Duration) -> Lookup {
     let began = Instant::now();
-    let outcome = match tokio::time::timeout(limit, resolve(name)).await {
+    let outcome = match timeout(limit, resolve(name.to_owned())).await {
         Ok(outcome) => outcome,
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer within the time limit")),
     };
     Lookup { took: began.elapsed(), outcome }
 }
 
-async fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {
-    struct Slot;
-    impl Drop for Slot {
-        fn drop(&mut self) {
-            LOOKUPS.fetch_sub(1, Ordering::AcqRel);
-        }
-    }
-    if LOOKUPS.fetch_add(1, Ordering::AcqRel) >= LOOKUPS_AT_ONCE {
-        drop(Slot);
-        return Err(io::Error::new(io::ErrorKind::WouldBlock, "earlier look-ups still hang"));
-    }
-    let slot = Slot;
-    let name = name.to_owned();
-    thread::run(move || {
-        let _slot = slot;
+async fn resolve(name: String) -> io::Result<Vec<IpAddr>> {
+    let resolve = move || {
         let found = std::net::ToSocketAddrs::to_socket_addrs(&(name.as_str(), 0))?;
         let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
         addresses.dedup();
         Ok(addresses)
-    })
-    .await?
+    };
+    LOOKUPS.run(resolve).await?
 }
 
 /// The machine's addresses in order, loopback left out.

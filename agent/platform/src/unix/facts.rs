@@ -25,7 +25,6 @@ fn read() -> Facts {
         restart_pending: restart_pending(root, kernel.as_deref()),
         kernel,
         model: model(root),
-        disks: disks(),
         addresses: addresses(),
         uptime_s: System::uptime().unwrap_or_default(),
         ..Facts::default()
@@ -45,7 +44,7 @@ fn read() -> Facts {
 }
 
 /// Each device once, under its shortest mount point: bind mounts and subvolumes share one free space.
-fn disks() -> Vec<Disk> {
+pub(crate) fn disks() -> Vec<Disk> {
     let Ok(disks) = Disks::new_with_refreshed_list() else { return Vec::new() };
     let mut by_device: BTreeMap<String, Disk> = BTreeMap::new();
     for disk in disks.iter() {

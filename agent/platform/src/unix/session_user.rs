@@ -10,9 +10,10 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::account::{self, Account};
+use crate::UserId;
 use crate::local::Peer;
 use crate::session_user::SignedIn;
-use crate::{UserId, thread};
+use crate::thread::Slots;
 
 /// How a login is found again: by the account behind it.
 pub(crate) type Login = Account;
@@ -21,6 +22,8 @@ pub(crate) type Login = Account;
 const LIMIT: Duration = Duration::from_secs(2);
 /// Sessions looked at when no seat has an active one.
 const SESSIONS_LIMIT: usize = 64;
+
+static DIRECTORY: Slots = Slots::new(4);
 
 pub(crate) async fn active() -> Option<SignedIn> {
     timeout(LIMIT, async { signed_in(active_uid().await?).await }).await.ok()?
@@ -31,7 +34,7 @@ pub(crate) async fn of_peer(peer: &Peer) -> Option<SignedIn> {
 }
 
 async fn signed_in(uid: u32) -> Option<SignedIn> {
-    let login = thread::run(move || account::by_uid(uid)).await.ok()??;
+    let login = DIRECTORY.run(move || account::by_uid(uid)).await.ok()??;
     Some(SignedIn { name: login.name.clone(), id: UserId(login.uid), login })
 }
 

@@ -30,7 +30,6 @@ pub(crate) fn gather() -> Facts {
         os: System::long_os_version().unwrap_or_default(),
         kernel: System::kernel_version().ok(),
         model: model(),
-        disks: disks(),
         addresses: addresses(),
         uptime_s: System::uptime().unwrap_or_default(),
         restart_pending: Some(RESTART_KEYS.into_iter().any(registry::exists)),
@@ -56,7 +55,7 @@ fn model() -> Option<String> {
     Some(maker.map_or_else(|| product.clone(), |maker| format!("{maker} {product}")))
 }
 
-fn disks() -> Vec<Disk> {
+pub(crate) fn disks() -> Vec<Disk> {
     // SAFETY: takes no arguments.
     let letters = unsafe { GetLogicalDrives() };
     (b'A'..=b'Z')

@@ -11,9 +11,10 @@ use windows_sys::Win32::System::RemoteDesktop::{
 
 use super::sys::{check, copy_text};
 use super::user;
+use crate::UserId;
 use crate::local::Peer;
 use crate::session_user::SignedIn;
-use crate::{UserId, thread};
+use crate::thread::Slots;
 
 /// How a login is found again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +30,10 @@ const NO_SESSION: u32 = u32::MAX;
 /// Sessions looked at.
 const SESSIONS_LIMIT: usize = 256;
 
+static DIRECTORY: Slots = Slots::new(4);
+
 pub(crate) async fn active() -> Option<SignedIn> {
-    timeout(LIMIT, thread::run(find_active)).await.ok()?.ok()?
+    timeout(LIMIT, DIRECTORY.run(find_active)).await.ok()?.ok()?
 }
 
 pub(crate) async fn of_peer(peer: &Peer) -> Option<SignedIn> {
@@ -42,7 +45,7 @@ pub(crate) async fn of_peer(peer: &Peer) -> Option<SignedIn> {
         let name = user::name_of(&peer.user.0)?;
         Some(SignedIn { name, id: peer.user, login: Login { session } })
     };
-    timeout(LIMIT, thread::run(find)).await.ok()?.ok()?
+    timeout(LIMIT, DIRECTORY.run(find)).await.ok()?.ok()?
 }
 
 fn find_active() -> Option<SignedIn> {
