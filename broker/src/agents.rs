@@ -27,6 +27,9 @@ use crate::shared::{Shared, close};
 /// Facts are taken no more often than this; a PC that tells more often waits.
 const INVENTORY_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long the last words may take to arrive.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Why an agent's connection ends, as the code to close it with.
 type Ending = u32;
 
@@ -159,7 +162,10 @@ impl Agent<'_> {
                     going = true;
                     self.go_away().await
                 }
-                () = self.shared.stopped.cancelled() => return ending::GOING_AWAY,
+                () = self.shared.stopped.cancelled() => {
+                    Box::pin(self.farewell()).await;
+                    return ending::GOING_AWAY;
+                }
                 () = &mut end => return ending::EXPIRED,
             };
             if let Err(code) = step {
@@ -215,6 +221,12 @@ impl Agent<'_> {
         let retry_after_s = u32::try_from(spread(self.id, within)).unwrap_or(u32::MAX);
         let reason = ending::meaning(u64::from(ending::GOING_AWAY)).into();
         self.send(&ToAgent::GoAway(GoAway { reason, retry_after_s })).await
+    }
+
+    /// Waits until the PC has everything that was sent: closing would throw it away.
+    async fn farewell(&mut self) {
+        self.send.finish().ok();
+        timeout(FAREWELL, self.send.stopped()).await.ok();
     }
 
     async fn send(&mut self, message: &ToAgent) -> Result<(), Ending> {

@@ -11,7 +11,7 @@ use distans_proto::ending;
 use distans_proto::enrol::{
     Enrol, EnrolReply, EnrolRequest, Enrolled, RefusalCode, Refused, Roots, TokenCert, TokenCertQuery,
 };
-use distans_proto::frame::{CONTROL_LIMIT, DOCUMENTS_LIMIT};
+use distans_proto::frame::{CONTROL_LIMIT, DOCUMENTS_LIMIT, FrameError};
 use distans_trust::issue::{self, IssueError, LEAF_LIFE};
 use distans_trust::keys::{KeyError, PublicKey, random};
 use quinn::{Connection, RecvStream, SendStream, VarInt};
@@ -74,14 +74,18 @@ pub(crate) async fn serve(shared: &Shared, connection: &Connection) {
 
 /// One question, one answer.
 async fn answer(shared: &Shared, mut send: SendStream, mut receive: RecvStream) -> Result<(), FrameIoError> {
-    let question = read_message::<EnrolRequest, _>(&mut receive, Limits::prompt(CONTROL_LIMIT)).await?;
-    let reply = match question {
-        EnrolRequest::Roots(_) => {
+    let reply = match read_message(&mut receive, Limits::prompt(CONTROL_LIMIT)).await {
+        Ok(EnrolRequest::Roots(_)) => {
             let trust = &shared.documents.current().trust;
             EnrolReply::Roots(Roots { roots: trust.roots().map(|root| root.to_json().into()).collect() })
         }
-        EnrolRequest::TokenCert(query) => token_cert(shared, &query).await,
-        EnrolRequest::Enrol(request) => enrol(shared, &request).await,
+        Ok(EnrolRequest::TokenCert(query)) => token_cert(shared, &query).await,
+        Ok(EnrolRequest::Enrol(request)) => enrol(shared, &request).await,
+        Err(FrameIoError::Frame(FrameError::Unsupported)) => {
+            let text = "without a certificate this broker only enrols, and does not know this message";
+            EnrolReply::Refused(refused(RefusalCode::BadRequest, &text))
+        }
+        Err(error) => return Err(error),
     };
     write_message(&mut send, &reply, DOCUMENTS_LIMIT).await?;
     // The peer may be gone already; its answer was written.

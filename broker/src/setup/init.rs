@@ -5,19 +5,16 @@ use std::net::SocketAddr;
 use anyhow::{Context, bail};
 use distans_broker_core::config::Settings;
 use distans_proto::ids::OrgId;
+use distans_trust::broker_request::BrokerRequest;
 use distans_trust::issue::{self, CaRole};
 use distans_trust::key_file;
 use distans_trust::keys::{P256Key, random};
-use serde::Serialize;
 
 use crate::clock;
 use crate::files::{Directory, Readers, write_new};
 
 /// The example is the template, so that the two cannot drift apart.
 const TEMPLATE: &str = include_str!("../../../deploy/broker.example.toml");
-
-/// Format of the request for a certificate.
-const REQUEST_FORMAT: &str = "distans-broker-request/1";
 
 /// What a new broker is to be.
 #[derive(Debug, Clone)]
@@ -30,18 +27,6 @@ pub struct Init {
     pub listen: SocketAddr,
     /// TCP address and port on loopback for health and metrics.
     pub http: SocketAddr,
-}
-
-/// `broker-request.json`: what the administrator certifies. Nothing in it is secret.
-#[derive(Debug, Serialize)]
-struct Request<'a> {
-    format: &'a str,
-    organisation: &'a OrgId,
-    name: &'a str,
-    /// PKCS#10, DER, base64.
-    csr: String,
-    /// The broker's device CA, DER, base64.
-    device_ca: String,
 }
 
 /// Makes the directory. Nothing that is there already is overwritten.
@@ -66,20 +51,13 @@ pub fn init(directory: &Directory, new: &Init) -> anyhow::Result<()> {
     let now = clock::now();
     let (tls, device) = (P256Key::generate()?, P256Key::generate()?);
     let device_ca = issue::new_ca(CaRole::Device, &new.organisation, &device, now, *random::<16>()?)?;
-    let base64 = |der: &[u8]| data_encoding::BASE64.encode(der);
-    let request = Request {
-        format: REQUEST_FORMAT,
-        organisation: &new.organisation,
-        name: &new.name,
-        csr: base64(&issue::new_request(&tls)?),
-        device_ca: base64(&device_ca),
-    };
-    let request = serde_json::to_vec_pretty(&request)?;
+    let csr = issue::new_request(&tls)?;
+    let request = BrokerRequest::new(new.organisation.clone(), new.name.clone(), csr, device_ca.clone());
     write_new(&directory.tls_key(), key_file::write_p256(&tls, None)?.as_bytes(), Readers::Owner)?;
     write_new(&directory.device_ca_key(), key_file::write_p256(&device, None)?.as_bytes(), Readers::Owner)?;
-    write_new(&directory.device_ca(), pem("CERTIFICATE", &device_ca).as_bytes(), Readers::All)?;
+    write_new(&directory.device_ca(), issue::to_pem(&device_ca).as_bytes(), Readers::All)?;
     write_new(&directory.ledger_key(), random::<32>()?.as_slice(), Readers::Owner)?;
-    write_new(&directory.request(), &request, Readers::All)?;
+    write_new(&directory.request(), &request.to_json()?, Readers::All)?;
     // Last, so that a configuration means a whole directory.
     write_new(&directory.config(), text.as_bytes(), Readers::All)
 }
@@ -94,16 +72,6 @@ fn configuration(new: &Init) -> anyhow::Result<String> {
     let text = values.iter().fold(TEMPLATE.to_owned(), |text, (from, to)| text.replace(from, to));
     Settings::parse(&text, "the configuration to be written").context("a value is wrong")?;
     Ok(text)
-}
-
-fn pem(label: &str, der: &[u8]) -> String {
-    let base64 = data_encoding::BASE64.encode(der);
-    let mut text = format!("-----BEGIN {label}-----\n");
-    for line in base64.as_bytes().chunks(64) {
-        text.push_str(&String::from_utf8_lossy(line));
-        text.push('\n');
-    }
-    text + &format!("-----END {label}-----\n")
 }
 
 #[cfg(test)]
