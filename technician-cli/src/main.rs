@@ -4,6 +4,7 @@ use std::process::exit;
 
 use clap::Parser;
 use distans_cli::args::Cli;
+use distans_cli::client;
 use distans_cli::exit::Exit;
 use distans_cli::failure;
 use distans_cli::home::Home;
@@ -20,7 +21,9 @@ fn main() {
     let outcome = Home::locate(cli.common.home).map_err(Into::into).and_then(|home| {
         // One thread: it answers as fast as the network, and starts at once.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(verbs::perform(&App { screen, home }, cli.verb))
+        let outcome = runtime.block_on(verbs::perform(&App { screen, home }, cli.verb));
+        runtime.block_on(client::farewell());
+        outcome
     });
     // Standard input may still be read by a thread nobody can stop; the program ends without it.
     exit(match outcome {

@@ -59,6 +59,26 @@ impl From<Severity> for Tone {
     }
 }
 
+/// One row of a table. Cells are single lines.
+#[derive(Debug)]
+pub struct Row {
+    tone: Option<Tone>,
+    cells: Vec<String>,
+}
+
+impl Row {
+    /// A row in the colour of its meaning.
+    pub const fn toned(tone: Tone, cells: Vec<String>) -> Self {
+        Self { tone: Some(tone), cells }
+    }
+}
+
+impl From<Vec<String>> for Row {
+    fn from(cells: Vec<String>) -> Self {
+        Self { tone: None, cells }
+    }
+}
+
 impl Screen {
     /// As the environment says: is there a terminal, may it be coloured, may we ask.
     pub fn detect(json: bool) -> Self {
@@ -143,7 +163,9 @@ impl Screen {
     ///
     /// # Errors
     /// If standard output cannot be written.
-    pub fn table(self, columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> io::Result<()> {
+    pub fn table(self, columns: &[&str], rows: impl IntoIterator<Item: Into<Row>>) -> io::Result<()> {
+        let rows = rows.into_iter().map(Into::<Row>::into);
+        let (tones, rows): (Vec<_>, Vec<_>) = rows.map(|row| (row.tone, row.cells)).unzip();
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         table.set_header(columns.iter().map(|name| name.trim_start_matches('>')));
@@ -156,9 +178,11 @@ impl Screen {
                 }
             }
         }
-        for (index, line) in table.lines().enumerate() {
+        // Colours go on after the layout, which would count them as width.
+        let tones = std::iter::once(Some(Tone::Strong)).chain(tones);
+        for (line, tone) in table.lines().zip(tones) {
             let line = line.trim_end();
-            self.line(if index == 0 { self.paint(Tone::Strong, line) } else { line.to_owned() })?;
+            self.line(tone.map_or_else(|| line.to_owned(), |tone| self.paint(tone, line)))?;
         }
         Ok(())
     }

@@ -7,12 +7,13 @@ use distans_link::frames::{FrameIoError, FrameReader, Limits, write_message};
 use distans_proto::desk::{
     DeskReply, DeskRequest, Device, DeviceFilter, EditDevice, Identity, Open, Publish, SiteImport, WhoAmI,
 };
+use distans_proto::ending;
 use distans_proto::frame::{CONTROL_LIMIT, DOCUMENTS_LIMIT, RECORD_LIMIT};
 use distans_proto::ids::{DeviceId, SessionId};
 use distans_proto::link::SessionRecord;
 use distans_trust::outer::{SharedSnapshot, Snapshot};
 use distans_trust::store::Trust;
-use quinn::{Connection, RecvStream, SendStream};
+use quinn::{Connection, RecvStream, SendStream, VarInt};
 
 use super::{Error, Listener, Notice, dial};
 use crate::home::Home;
@@ -35,6 +36,16 @@ struct Inner {
     snapshot: SharedSnapshot,
     connection: tokio::sync::Mutex<Option<Connection>>,
     listener: Option<Listener>,
+}
+
+/// Says good-bye when the last clone is gone; else the broker would wait for a while. The
+/// runtime needs a few turns more to send it: see [`super::farewell`].
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.get_mut() {
+            connection.close(VarInt::from_u32(ending::DONE), b"");
+        }
+    }
 }
 
 impl std::fmt::Debug for Desk {
@@ -86,10 +97,11 @@ impl Desk {
         Arc::clone(&self.inner.trust.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Says good-bye to the broker. Without it the broker waits for a while.
+    /// Says good-bye to the broker now; else that happens when the last clone is dropped.
     pub async fn close(&self) {
         if let Some(connection) = self.inner.connection.lock().await.take() {
-            dial::close(&connection).await;
+            connection.close(VarInt::from_u32(ending::DONE), b"");
+            super::farewell().await;
         }
     }
 

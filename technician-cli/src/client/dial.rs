@@ -137,16 +137,3 @@ pub(super) fn closed(error: &ConnectionError) -> Error {
         other => Error::Line(other.to_string()),
     }
 }
-
-/// Lets what was written go out, then says good-bye.
-pub(super) async fn close(connection: &Connection) {
-    // The connection's own task sends; it gets its turns here, so that a program that ends now
-    // leaves no half-open connection behind.
-    for _ in 0..4 {
-        tokio::task::yield_now().await;
-    }
-    connection.close(VarInt::from_u32(ending::DONE), b"");
-    for _ in 0..4 {
-        tokio::task::yield_now().await;
-    }
-}

@@ -52,5 +52,14 @@ pub enum Notice {
     LineBack,
 }
 
+/// Lets the tasks of dropped sessions and desks send their last words. To be awaited before a
+/// program ends; takes no time worth mentioning.
+pub async fn farewell() {
+    // Session's task, connection's task, socket: each needs a turn or two.
+    for _ in 0..12 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Takes notices; called from async code, so it must not block.
 pub type Listener = Arc<dyn Fn(Notice) + Send + Sync>;

@@ -58,8 +58,6 @@ pub async fn perform(app: &App, doctor: Doctor) -> anyhow::Result<()> {
         }
         show_facts(app.screen, &diagnosis.facts)?;
     }
-    drop(session);
-    desk.close().await;
     Ok(())
 }
 

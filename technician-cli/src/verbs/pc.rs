@@ -9,7 +9,7 @@ use super::App;
 use super::pcs::{as_json, state};
 use crate::client::Desk;
 use crate::format;
-use crate::screen::{Screen, Tone};
+use crate::screen::{Row, Screen, Tone};
 
 /// Arguments of `distans pc`.
 #[derive(Debug, Args)]
@@ -125,13 +125,13 @@ pub fn show_facts(screen: Screen, facts: &Facts) -> anyhow::Result<()> {
     if !facts.disks.is_empty() {
         screen.line("")?;
         let rows = facts.disks.iter().map(|disk| {
-            vec![
+            Row::from(vec![
                 disk.mount.to_string(),
                 disk.file_system.to_string(),
                 format::bytes(disk.total),
                 format::bytes(disk.available),
                 if disk.read_only { "read-only".into() } else { String::new() },
-            ]
+            ])
         });
         screen.table(&["DISK", "TYPE", ">SIZE", ">FREE", "NOTE"], rows)?;
     }

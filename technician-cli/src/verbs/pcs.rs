@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::App;
 use crate::client::Desk;
 use crate::format;
-use crate::screen::{Screen, Tone};
+use crate::screen::{Row, Screen, Tone};
 
 /// Arguments of `distans pcs`.
 #[derive(Debug, Args)]
@@ -66,15 +66,16 @@ pub async fn perform(app: &App, pcs: Pcs) -> anyhow::Result<()> {
     }
     let now = format::now();
     let rows = devices.iter().map(|device| {
-        vec![
+        let cells = vec![
             device.hostname.to_string(),
-            state(app.screen, device),
+            if device.online { "online".into() } else { "offline".into() },
             device.since.map(|since| format::span(now.since(since))).unwrap_or_default(),
             device.site.as_ref().map(ToString::to_string).unwrap_or_default(),
             device.group.to_string(),
             if device.confirmed { String::new() } else { "unconfirmed".into() },
             device.id.to_string(),
-        ]
+        ];
+        if device.online { Row::from(cells) } else { Row::toned(Tone::Quiet, cells) }
     });
     app.screen.table(&["PC", "STATE", ">FOR", "SITE", "GROUP", "NOTE", "ID"], rows)?;
     Ok(())

@@ -85,8 +85,6 @@ pub async fn perform(app: &App, run: Run) -> anyhow::Result<i32> {
         result
     };
     watcher.abort();
-    drop(session);
-    desk.close().await;
     conclude(app, &result?)
 }
 

@@ -17,7 +17,7 @@ use crate::client::ledger;
 use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::format;
-use crate::screen::Tone;
+use crate::screen::{Row, Tone};
 
 /// Arguments of `distans trips`.
 #[derive(Debug, Args)]
@@ -31,6 +31,9 @@ pub struct Trips {
     /// Last day, YYYY-MM-DD
     #[arg(long, value_name = "DATE", value_parser = super::visit::date)]
     pub to: Option<String>,
+    /// Also show the entries that tell of new road distances and emission factors
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// Lists the entries.
@@ -53,7 +56,10 @@ pub async fn perform(app: &App, trips: Trips) -> anyhow::Result<()> {
     } else if entries.is_empty() {
         app.screen.hint("nothing is booked yet; book with distans session end or distans visit avoided");
     } else {
-        let rows = entries.iter().map(|entry| row(entry, &names));
+        let shown = |entry: &&EntryRecord| {
+            trips.all || !matches!(entry.kind, EntryKind::FactorSet | EntryKind::SiteRevision)
+        };
+        let rows = entries.iter().filter(shown).map(|entry| row(entry, &names));
         app.screen
             .table(&["DAY", "WHAT", "PLACE", ">ROUND TRIP", "CHANNEL", "URGENCY", "NOTE", "ENTRY"], rows)?;
         let sum = app.screen.paint(Tone::Strong, &format::kilometres(upper));
@@ -99,23 +105,32 @@ pub fn words(value: &impl serde::Serialize) -> String {
     }
 }
 
-fn row(entry: &EntryRecord, names: &BTreeMap<SiteId, String>) -> Vec<String> {
+fn row(entry: &EntryRecord, names: &BTreeMap<SiteId, String>) -> Row {
     let place = entry.site.as_ref().map(|site| names.get(site).cloned().unwrap_or_else(|| site.to_string()));
     let note = match (&entry.reversed_by, &entry.reverses) {
         (Some(_), _) => "reversed".to_owned(),
-        (None, Some(target)) => format!("takes back {target}"),
+        (None, Some(target)) => {
+            format!("takes back {}", target.to_string().chars().take(8).collect::<String>())
+        }
         _ => entry.reason.as_ref().map(words).unwrap_or_default(),
     };
-    vec![
+    let sign = if entry.kind == EntryKind::Reversal { "-" } else { "" };
+    let kilometres = |metres: u32| format!("{sign}{}", format::kilometres(2 * u64::from(metres)));
+    let cells = vec![
         entry.service_date.to_string(),
         kind_words(entry.kind).into(),
         place.unwrap_or_default(),
-        entry.road_m.map(|metres| format::kilometres(2 * u64::from(metres))).unwrap_or_default(),
+        entry.road_m.map(kilometres).unwrap_or_default(),
         entry.channel.as_ref().map(words).unwrap_or_default(),
         entry.urgency.as_ref().map(words).unwrap_or_default(),
         note,
         entry.id.to_string(),
-    ]
+    ];
+    if entry.reversed_by.is_some() || entry.kind == EntryKind::Reversal {
+        Row::toned(Tone::Quiet, cells)
+    } else {
+        Row::from(cells)
+    }
 }
 
 /// An entry in JSON: the record's own fields, the time as text, and the round trip.

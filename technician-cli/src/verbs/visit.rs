@@ -190,7 +190,6 @@ pub async fn perform(app: &App, visit: Visit) -> anyhow::Result<()> {
     for entry in desk.book(booking).await? {
         show(app, &entry)?;
     }
-    desk.close().await;
     Ok(())
 }
 

@@ -78,7 +78,6 @@ pub(super) async fn perform(app: &App, end: End) -> anyhow::Result<()> {
         None => Vec::new(),
     };
     report(app, &kept, closing.as_deref(), &entries)?;
-    desk.close().await;
     Ok(())
 }
 

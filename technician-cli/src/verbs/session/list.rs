@@ -5,7 +5,7 @@ use distans_proto::desk::SessionFilter;
 use serde_json::json;
 
 use crate::format;
-use crate::screen::Tone;
+use crate::screen::{Row, Tone};
 use crate::verbs::{App, reach};
 
 /// Arguments of `distans session list`.
@@ -56,10 +56,10 @@ pub(super) async fn perform(app: &App, list: List) -> anyhow::Result<()> {
         let rows = sessions.iter().map(|session| {
             let state = match session.ended {
                 Some(ended) => format!("ended after {}", format::span(ended.since(session.opened))),
-                None if is_mine(session.id) => app.screen.paint(Tone::Good, "open here"),
+                None if is_mine(session.id) => "open here".into(),
                 None => "no record yet".into(),
             };
-            vec![
+            let cells = vec![
                 format::local(session.opened),
                 session.hostname.to_string(),
                 session.technician.to_string(),
@@ -67,10 +67,10 @@ pub(super) async fn perform(app: &App, list: List) -> anyhow::Result<()> {
                 format::bytes(session.bytes_to_agent),
                 format::bytes(session.bytes_to_technician),
                 session.id.to_string(),
-            ]
+            ];
+            if is_mine(session.id) { Row::toned(Tone::Good, cells) } else { Row::from(cells) }
         });
         app.screen.table(&["OPENED", "PC", "TECHNICIAN", "STATE", ">TO PC", ">FROM PC", "SESSION"], rows)?;
     }
-    desk.close().await;
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::client::record::Verified;
 use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::format;
-use crate::screen::{Screen, Tone};
+use crate::screen::{Row, Screen, Tone};
 use crate::verbs::trips::words;
 use crate::verbs::{App, reach};
 
@@ -32,7 +32,6 @@ pub(super) async fn perform(app: &App, log: Log) -> anyhow::Result<()> {
     let id = full_id(&desk, &log.session).await?;
     let record = desk.verified_record(id).await?;
     show(app.screen, &record)?;
-    desk.close().await;
     Ok(())
 }
 
@@ -118,14 +117,14 @@ pub(super) fn show(screen: Screen, record: &Verified) -> anyhow::Result<()> {
         return Ok(());
     }
     let rows = receipt.operations.iter().enumerate().map(|(index, line)| {
-        vec![
+        Row::from(vec![
             (index + 1).to_string(),
             words(&line.kind),
             words(&line.outcome),
             line.exit.map(|code| code.to_string()).unwrap_or_default(),
             format::bytes(line.bytes),
             line.summary.to_string().chars().take(16).collect(),
-        ]
+        ])
     });
     screen.table(&[">#", "OPERATION", "OUTCOME", ">EXIT", ">OUTPUT", "COMMITMENT"], rows)?;
     Ok(())

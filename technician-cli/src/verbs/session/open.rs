@@ -89,8 +89,6 @@ pub(super) async fn perform(app: &App, open: Open) -> anyhow::Result<()> {
         ])?;
         app.screen.hint(format!("end it with: distans session end {}", target.hostname));
     }
-    drop(session);
-    desk.close().await;
     Ok(())
 }
 
