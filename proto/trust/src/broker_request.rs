@@ -17,7 +17,7 @@ const FORMAT: &str = "distans-broker-request/1";
 pub struct BrokerRequest {
     format: String,
     /// The organisation it shall serve.
-    pub org: OrgId,
+    pub organisation: OrgId,
     /// Its DNS name.
     pub name: String,
     /// PKCS#10 request for its TLS key, DER; base64 in JSON.
@@ -30,8 +30,8 @@ pub struct BrokerRequest {
 
 impl BrokerRequest {
     /// Puts one together.
-    pub fn new(org: OrgId, name: String, csr: Vec<u8>, device_ca: Vec<u8>) -> Self {
-        Self { format: FORMAT.into(), org, name, csr, device_ca }
+    pub fn new(organisation: OrgId, name: String, csr: Vec<u8>, device_ca: Vec<u8>) -> Self {
+        Self { format: FORMAT.into(), organisation, name, csr, device_ca }
     }
 
     /// Reads one strictly. Nothing in it is verified yet.

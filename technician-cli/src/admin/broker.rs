@@ -55,9 +55,12 @@ pub fn perform(app: &App, dir: &Path, command: BrokerCommand) -> anyhow::Result<
     };
     let bytes = input::read_file(&certify.request, REQUEST_LIMIT)?;
     let request = BrokerRequest::parse(&bytes).map_err(|error| unfit(&error))?;
-    if request.org != folder.settings().org {
-        let cause =
-            format!("it is for organisation {}, this folder is {}'s", request.org, folder.settings().org);
+    if request.organisation != folder.settings().org {
+        let cause = format!(
+            "it is for organisation {}, this folder is {}'s",
+            request.organisation,
+            folder.settings().org
+        );
         return Err(unfit(&cause).into());
     }
     let host = folder.settings().broker_host();
