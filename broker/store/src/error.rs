@@ -110,7 +110,8 @@ impl StoreError {
             | Self::TokenFork(_)
             | Self::SiteInUse(_)
             | Self::SessionTaken(_)
-            | Self::SerialTaken => RefusalCode::Conflict,
+            | Self::SerialTaken
+            | Self::FactorSet(FactorSetError::Changed(_)) => RefusalCode::Conflict,
             Self::Booking(error) => error.code(),
             Self::Date(_) | Self::FactorSet(_) => RefusalCode::BadRequest,
             Self::NoToken(_) => RefusalCode::Token,

@@ -85,3 +85,23 @@ async fn recorded<C: ConnectionTrait>(database: &C) -> Result<Vec<String>, Store
     let rows = sql::all(database, "SELECT version FROM seaql_migrations ORDER BY version", []).await?;
     rows.iter().map(|row| row.get("version")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_lc_rs::digest;
+
+    /// SHA-256 of each released step's SQL. A line here is never changed, only added.
+    const RELEASED: [&str; 1] = ["44530745a5637e82a8555b14636b39d0c918c3193a8c58115ba816c7abf7b999"];
+
+    #[test]
+    fn released_steps_are_never_edited() {
+        for ((name, sql), released) in STEPS.iter().zip(RELEASED) {
+            let hash = digest::digest(&digest::SHA256, sql.as_bytes());
+            let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hex, released, "{name} was edited; make the change as the next step");
+        }
+        assert!(STEPS.is_sorted(), "steps run in the order of their numbers");
+        assert_eq!(STEPS.len(), RELEASED.len(), "write the new step's hash down");
+    }
+}

@@ -82,7 +82,10 @@ async fn every_change_of_the_past_is_found_and_named() {
         ),
         ("UPDATE entry_body SET salt = zeroblob(32) WHERE seq = 3", "ledger entry 3 is broken: its body"),
         ("UPDATE entry SET hash = zeroblob(32) WHERE seq = 2", "ledger entry 2 is broken: its hash"),
-        ("UPDATE entry SET prev_hash = randomblob(32) WHERE seq = 5", "ledger entry 5 is broken: its previous hash"),
+        (
+            "UPDATE entry SET prev_hash = randomblob(32) WHERE seq = 5",
+            "ledger entry 5 is broken: its previous hash",
+        ),
         ("DELETE FROM entry WHERE seq = 4", "ledger entry 4 is broken: its position"),
         ("DELETE FROM entry_body WHERE seq = 4", "ledger entry 4 is broken: its body"),
         ("UPDATE entry_body SET service_date = '2020-01-01' WHERE seq = 4", "entry 4: its columns"),

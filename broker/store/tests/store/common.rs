@@ -8,7 +8,9 @@ use distans_broker_core::roads::Roads;
 use distans_broker_store::{EnrolOutcome, NewCertificate, NewDevice, NewToken, Store, StoreError};
 use distans_proto::ids::{DeviceId, SiteId, TechnicianId, TokenId};
 use distans_proto::time::Timestamp;
-use distans_proto::trips::{AvoidedVisit, Booking, Channel, EntryRecord, Leg, MadeVisit, Reason, Site, Urgency};
+use distans_proto::trips::{
+    AvoidedVisit, Booking, Channel, EntryRecord, Leg, MadeVisit, Reason, Site, Urgency,
+};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use tempfile::TempDir;
 
@@ -114,7 +116,10 @@ pub(crate) fn pc(byte: u8) -> NewDevice {
         spki: vec![byte; 91],
         endorsement: vec![byte; 40],
         token: TOKEN,
-        certificate: NewCertificate { serial: vec![byte; 20], not_after: Timestamp::from_secs(2_000_000_000) },
+        certificate: NewCertificate {
+            serial: vec![byte; 20],
+            not_after: Timestamp::from_secs(2_000_000_000),
+        },
         at: NOW,
     }
 }
@@ -132,7 +137,8 @@ pub(crate) fn roads(idre_m: u32) -> Roads {
         source: "test".into(),
         revision: 0,
     };
-    let leg = |from: &str, to: &str, m, s| Leg { from: site(from), to: site(to), m, s, source: "test".into() };
+    let leg =
+        |from: &str, to: &str, m, s| Leg { from: site(from), to: site(to), m, s, source: "test".into() };
     Roads::check(
         vec![
             place("mora", 0, 0),

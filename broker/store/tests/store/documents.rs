@@ -32,7 +32,11 @@ async fn the_same_again_is_passed_over_and_other_bytes_are_refused_whole() {
     assert_eq!(again.expect("published"), Published { documents: 1, tokens: 0 });
     let fork = home.store.publish(vec![root(3, b"three"), root(2, b"forged")], Vec::new(), NOW).await;
     assert!(matches!(fork, Err(StoreError::DocumentFork { kind: "root", version: 2 })));
-    assert_eq!(home.store.documents(DocumentKind::Root).await.expect("read").len(), 2, "version 3 was not kept");
+    assert_eq!(
+        home.store.documents(DocumentKind::Root).await.expect("read").len(),
+        2,
+        "version 3 was not kept"
+    );
     let token = NewToken { token: TOKEN, cert: b"forged".to_vec() };
     assert!(matches!(
         home.store.publish(Vec::new(), vec![token], NOW).await,
@@ -49,5 +53,7 @@ async fn bad_proofs_freeze_a_token_for_good() {
     }
     assert!(home.store.count_bad_proof(TOKEN, 100).await.expect("counted").frozen);
     let unknown = TokenId::from_bytes([9; 16]);
-    assert!(matches!(home.store.count_bad_proof(unknown, 5).await, Err(StoreError::NoToken(id)) if id == unknown));
+    assert!(
+        matches!(home.store.count_bad_proof(unknown, 5).await, Err(StoreError::NoToken(id)) if id == unknown)
+    );
 }

@@ -56,7 +56,8 @@ async fn the_same_ticket_about_the_same_pc_is_the_same_need() {
 #[tokio::test]
 async fn help_by_telephone_needs_only_a_place() {
     let home = Home::with_sites().await;
-    let phone = AvoidedVisit { device: None, site: Some(site("idre")), ticket: Some("T".into()), ..avoided(1) };
+    let phone =
+        AvoidedVisit { device: None, site: Some(site("idre")), ticket: Some("T".into()), ..avoided(1) };
     home.book(Booking::Avoided(phone.clone())).await.expect("booked");
     assert!(matches!(refused(&home, Booking::Avoided(phone)).await, BookError::AlreadyAvoided { .. }));
     let nowhere = AvoidedVisit { device: None, ..avoided(1) };
@@ -156,7 +157,8 @@ async fn a_new_distance_changes_no_old_entry() {
     assert_eq!((after.road_m, after.site_revision), (Some(198_000), Some(2)));
     assert!(home.entries().await.contains(&before));
     // Undoing takes back what was booked, not what it would be today.
-    let reversal = home.book(Booking::Reverse(Reverse { entry: before.id })).await.expect("reversed").remove(0);
+    let reversal =
+        home.book(Booking::Reverse(Reverse { entry: before.id })).await.expect("reversed").remove(0);
     assert_eq!((reversal.road_m, reversal.site_revision), (Some(189_000), Some(1)));
     home.assert_sound().await;
 }

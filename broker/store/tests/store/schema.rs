@@ -109,7 +109,10 @@ async fn database_has_no_secrets() {
     for file in std::fs::read_dir(home.folder.path()).expect("readable") {
         let bytes = std::fs::read(file.expect("an entry").path()).expect("readable");
         for secret in [LEDGER_KEY.as_slice(), hex.as_bytes()] {
-            assert!(!bytes.windows(secret.len()).any(|part| part == secret), "the ledger key is in the database");
+            assert!(
+                !bytes.windows(secret.len()).any(|part| part == secret),
+                "the ledger key is in the database"
+            );
         }
     }
     // No table has a column for a key or a seed, whoever might fill it.

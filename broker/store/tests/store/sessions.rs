@@ -13,11 +13,17 @@ fn id(byte: u8) -> SessionId {
 }
 
 fn session(byte: u8) -> NewSession {
-    NewSession { id: id(byte), device: device(1), technician: anna(), at: NOW.plus(Duration::from_secs(byte.into())) }
+    NewSession {
+        id: id(byte),
+        device: device(1),
+        technician: anna(),
+        at: NOW.plus(Duration::from_secs(byte.into())),
+    }
 }
 
 fn record(byte: u8, countersigned: bool) -> NewRecord {
-    let record = SessionRecord { grant: vec![byte], receipt: vec![u8::from(countersigned)], certificate: vec![3] };
+    let record =
+        SessionRecord { grant: vec![byte], receipt: vec![u8::from(countersigned)], certificate: vec![3] };
     NewRecord { session: id(byte), device: device(1), technician: anna(), countersigned, record, at: NOW }
 }
 
@@ -64,7 +70,10 @@ async fn a_record_ends_its_session_and_the_countersigned_one_stays() {
         assert_eq!(home.store.store_record(record(1, countersigned)).await.expect("kept"), outcome);
     }
     let stored = home.store.record(id(1)).await.expect("read").expect("there");
-    assert_eq!((stored.record, stored.countersigned, stored.device), (record(1, true).record, true, device(1)));
+    assert_eq!(
+        (stored.record, stored.countersigned, stored.device),
+        (record(1, true).record, true, device(1))
+    );
     assert_eq!(home.store.session(id(1)).await.expect("read").expect("there").ended, Some(NOW));
 }
 

@@ -10,9 +10,11 @@ use crate::common::{Home, NOW, anna, factors, roads, site};
 async fn an_import_is_booked_in_the_ledger_and_the_same_again_is_nothing_new() {
     let home = Home::empty().await;
     assert!(home.store.sites().await.expect("read").is_empty());
-    let first = home.store.import_sites(roads(151_000), Some(factors()), &anna(), NOW).await.expect("imported");
+    let first =
+        home.store.import_sites(roads(151_000), Some(factors()), &anna(), NOW).await.expect("imported");
     assert_eq!(first, SiteImported { revision: 1, new_revision: true, new_factor_set: true });
-    let again = home.store.import_sites(roads(151_000), Some(factors()), &anna(), NOW).await.expect("imported");
+    let again =
+        home.store.import_sites(roads(151_000), Some(factors()), &anna(), NOW).await.expect("imported");
     assert_eq!(again, SiteImported { revision: 1, new_revision: false, new_factor_set: false });
     let kinds: Vec<EntryKind> = home.entries().await.iter().map(|entry| entry.kind).collect();
     assert_eq!(kinds, [EntryKind::SiteRevision, EntryKind::FactorSet]);
@@ -31,7 +33,11 @@ async fn a_published_factor_set_is_never_edited() {
     let edited = FactorSet::parse(text).expect("readable");
     let refused = home.store.import_sites(roads(150_000), Some(edited), &anna(), NOW).await;
     assert!(matches!(refused, Err(StoreError::FactorSet(FactorSetError::Changed(id))) if id == "2026-1"));
-    assert_eq!(home.store.sites().await.expect("read")[0].revision, 1, "the sites beside it were not taken either");
+    assert_eq!(
+        home.store.sites().await.expect("read")[0].revision,
+        1,
+        "the sites beside it were not taken either"
+    );
 }
 
 #[tokio::test]
