@@ -7,7 +7,8 @@
 //! | module | records |
 //! |---|---|
 //! | `documents` | signed root, policy and token certificates |
-//! | `devices` | PCs, their certificates and facts, enrolment |
+//! | `devices` | PCs and their facts |
+//! | `enrolment` | taking PCs in, their certificates |
 //! | `sessions` | sessions as the broker saw them, and their signed records |
 //! | `sites` | sites, road legs and factor sets, by revision |
 //! | `ledger` | the kilometre ledger: needs, entries, the chain |
@@ -21,6 +22,7 @@ mod backup;
 mod booking;
 mod devices;
 mod documents;
+mod enrolment;
 mod error;
 mod integrity;
 mod ledger;
