@@ -59,6 +59,11 @@ pub struct Disk {
     pub read_only: bool,
 }
 
+/// The host name alone, at once.
+pub fn hostname() -> String {
+    sysinfo::System::host_name().unwrap_or_default()
+}
+
 /// Longest wait for the machine's own facts, and for its disks.
 const LIMIT: Duration = Duration::from_secs(3);
 static GATHERING: Slots = Slots::new(4);

@@ -13,7 +13,7 @@ use crate::imp;
 #[derive(Debug, thiserror::Error)]
 pub enum PrivateError {
     /// Others could read or change it.
-    #[error("{path:?} can be read or changed by others ({found}); {advice}")]
+    #[error("{} can be read or changed by others ({found}); {advice}", path.display())]
     Exposed {
         /// Which.
         path: PathBuf,
@@ -23,7 +23,7 @@ pub enum PrivateError {
         advice: String,
     },
     /// It is not what it should be.
-    #[error("{path:?} is not {wanted}; move it away")]
+    #[error("{} is not {wanted}; move it away", path.display())]
     NotA {
         /// Which.
         path: PathBuf,
@@ -31,7 +31,7 @@ pub enum PrivateError {
         wanted: &'static str,
     },
     /// Larger than the caller allows.
-    #[error("{path:?} is larger than {limit} bytes")]
+    #[error("{} is larger than {limit} bytes", path.display())]
     TooLarge {
         /// Which.
         path: PathBuf,
@@ -39,13 +39,13 @@ pub enum PrivateError {
         limit: u64,
     },
     /// Another program holds the lock.
-    #[error("{path:?} is in use by another running program; stop that one first")]
+    #[error("{} is in use by another running program; stop that one first", path.display())]
     InUse {
         /// The lock file.
         path: PathBuf,
     },
     /// What the system said.
-    #[error("{path:?}: {error}")]
+    #[error("{}: {error}", path.display())]
     Io {
         /// Which.
         path: PathBuf,
@@ -63,6 +63,11 @@ impl PrivateError {
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { error, .. } if error.kind() == io::ErrorKind::NotFound)
     }
+}
+
+/// Where the service of an installed machine keeps its state.
+pub fn service_dir() -> PathBuf {
+    imp::private::service_dir()
 }
 
 /// Makes `path` (and what is missing above it) as a folder for the owner alone; if it exists,
