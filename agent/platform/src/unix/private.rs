@@ -3,9 +3,13 @@
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::private::PrivateError;
+
+pub(crate) fn service_dir() -> PathBuf {
+    PathBuf::from("/var/lib/distans-agent")
+}
 
 pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)

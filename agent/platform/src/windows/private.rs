@@ -3,7 +3,7 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::windows::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::ptr;
 
 use windows_sys::Win32::Foundation::GENERIC_WRITE;
@@ -27,6 +27,11 @@ const OWNER_RIGHTS: &str = "S-1-3-4";
 fn descriptor() -> io::Result<Descriptor> {
     let own = user::current()?;
     Descriptor::new(&format!("O:{own}D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;{own})"))
+}
+
+pub(crate) fn service_dir() -> PathBuf {
+    let data = std::env::var_os("ProgramData").unwrap_or_else(|| r"C:\ProgramData".into());
+    PathBuf::from(data).join("Distans").join("agent")
 }
 
 pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
