@@ -1,0 +1,107 @@
+//! The local socket: who may be a helper, and one helper's conversation.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use distans_e2e::receipt::EndReason;
+use distans_link::frames::{FrameReader, Limits, write_message};
+use distans_platform::UserId;
+use distans_platform::local::{self, LocalListener, LocalStream, Peer, Reach};
+use distans_platform::session_user::{self, SignedIn};
+use distans_proto::frame::CONTROL_LIMIT;
+use distans_proto::local::{FromHelper, ToHelper};
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+
+use crate::config::Config;
+use crate::shared::{Shared, runs_as_itself};
+
+/// Where the agent listens, and for whom.
+pub(crate) fn place(config: &Config) -> (PathBuf, Reach) {
+    if runs_as_itself(config) {
+        (config.helper_dir.clone().unwrap_or_else(|| config.state.clone()), Reach::Own)
+    } else {
+        (config.helper_dir.clone().unwrap_or_else(local::default_dir), Reach::SignedIn)
+    }
+}
+
+/// Accepts helpers until the agent stops.
+pub(crate) async fn serve(shared: Arc<Shared>, mut listener: LocalListener) {
+    loop {
+        let accepted = tokio::select! {
+            () = shared.stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let shared = Arc::clone(&shared);
+                shared.tasks.clone().spawn(async move { welcome(&shared, stream, &peer).await });
+            }
+            Err(error) => debug!(%error, "a helper could not be accepted"),
+        }
+    }
+}
+
+async fn welcome(shared: &Arc<Shared>, stream: LocalStream, peer: &Peer) {
+    let Some(user) = checked(shared, peer).await else {
+        warn!(user = %peer.user, pid = peer.pid, "a program that may not be a helper was turned away");
+        return;
+    };
+    let Some((helper, messages)) = shared.desk.join(user) else {
+        warn!("too many helpers are connected; one was turned away");
+        return;
+    };
+    info!(pid = peer.pid, "a helper is connected");
+    tokio::select! {
+        () = shared.stop.cancelled() => {}
+        () = talk(shared, helper, stream, messages) => {}
+    }
+    shared.desk.leave(helper);
+    info!(pid = peer.pid, "a helper is gone");
+}
+
+/// The user behind the peer, if that one may answer for the person at the PC: where the agent
+/// runs as itself its own user, else whoever sits at the screen.
+async fn checked(shared: &Shared, peer: &Peer) -> Option<SignedIn> {
+    let allowed = if shared.runs_as_itself() {
+        UserId::current().is_ok_and(|own| own == peer.user)
+    } else {
+        !peer.user.is_system() && session_user::active().await.is_some_and(|active| active.id == peer.user)
+    };
+    if allowed { session_user::of_peer(peer).await } else { None }
+}
+
+async fn talk(
+    shared: &Arc<Shared>,
+    helper: u64,
+    stream: LocalStream,
+    mut messages: mpsc::Receiver<ToHelper>,
+) {
+    let (reader, mut writer) = tokio::io::split(stream);
+    let mut reader = FrameReader::new(reader, Limits::patient(CONTROL_LIMIT));
+    loop {
+        tokio::select! {
+            message = messages.recv() => {
+                let Some(message) = message else { return };
+                if let Err(error) = write_message(&mut writer, &message, CONTROL_LIMIT).await {
+                    debug!(%error, "a helper did not take a message");
+                    return;
+                }
+            }
+            message = reader.next::<FromHelper>() => match message {
+                Ok(Some(FromHelper::Hello(_))) => {}
+                Ok(Some(FromHelper::Answer(answer))) => shared.desk.answer(helper, &answer),
+                Ok(Some(FromHelper::Stop(over))) if shared.desk.shows(over.session) => {
+                    info!(session = %over.session, "the person at the PC stops the session");
+                    shared.end_session(over.session, EndReason::Person);
+                }
+                Ok(Some(FromHelper::Stop(_))) => {}
+                Ok(None) => return,
+                Err(error) => {
+                    debug!(%error, "a helper said something unreadable");
+                    return;
+                }
+            },
+        }
+    }
+}

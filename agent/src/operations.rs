@@ -1,0 +1,239 @@
+//! Operations under way: each runs once, whatever becomes of the streams that carry it.
+//!
+//! | module | what |
+//! |---|---|
+//! | this | which operations there are, and how one is admitted: repeat, refusal, or once |
+//! | [`stream`] | one sealed stream of an operation |
+//! | [`output`], [`input`] | the bytes on their way, bounded |
+//! | [`run`], [`diagnose`] | what is done; each takes a [`Permit`] |
+
+pub(crate) mod diagnose;
+mod input;
+mod output;
+mod run;
+pub(crate) mod stream;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use distans_agent_core::journal::Record;
+use distans_agent_core::journal::record::{OpAccepted, OpAcknowledged, OpFinished};
+use distans_agent_core::permit::{Permit, permit};
+use distans_proto::ids::{OpId, SessionId};
+use distans_proto::inner::{ARGUMENTS_LIMIT, Denied, DeniedBy, Op, OpRequest, OpResult, Outcome};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::clock;
+use crate::session::Live;
+use crate::shared::Shared;
+use input::Input;
+use output::Output;
+
+/// Operations of one session that run or whose result the technician has not taken yet.
+const HELD_LIMIT: usize = 64;
+
+/// One operation, from its admission until its result is known to the technician.
+pub(crate) struct Operation {
+    id: OpId,
+    session: SessionId,
+    output: Output,
+    input: Option<Input>,
+    cancel: CancellationToken,
+    /// Counts the streams that carried it; only the newest may speak.
+    carrier: watch::Sender<u64>,
+}
+
+impl Operation {
+    fn new(session: SessionId, request: &OpRequest) -> Self {
+        let has_input = matches!(&request.op, Op::Run(run) if run.stdin);
+        Self {
+            id: request.id,
+            session,
+            output: Output::new(),
+            input: has_input.then(Input::new),
+            cancel: CancellationToken::new(),
+            carrier: watch::Sender::new(0),
+        }
+    }
+}
+
+/// All operations that are held in memory.
+#[derive(Default)]
+pub(crate) struct Operations {
+    held: Mutex<HashMap<OpId, Arc<Operation>>>,
+}
+
+impl Operations {
+    fn held(&self) -> MutexGuard<'_, HashMap<OpId, Arc<Operation>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget(&self, op: OpId) {
+        self.held().remove(&op);
+    }
+
+    /// The session is over: nobody can come back for its results.
+    pub(crate) fn forget_session(&self, session: SessionId) {
+        self.held().retain(|_, operation| operation.session != session);
+    }
+}
+
+/// What to do with a stream's request.
+enum Admission {
+    /// It is new: journal it, then do it.
+    New(Permit, Arc<Operation>),
+    /// It runs, or its result is here: go on with it.
+    Held(Arc<Operation>),
+    /// It was done before; this is all that is known.
+    Recorded(OpResult),
+}
+
+impl Shared {
+    /// Decides about a request in a session, and remembers a new operation before anybody else
+    /// can ask for the same one.
+    fn admit(&self, live: &Live, request: &OpRequest) -> Result<Admission, Denied> {
+        check_form(&request.op)?;
+        let mut held = self.operations.held();
+        if let Some(operation) = held.get(&request.id) {
+            return if operation.session == live.id {
+                Ok(Admission::Held(Arc::clone(operation)))
+            } else {
+                Err(taken())
+            };
+        }
+        if let Some(known) = self.recorded(live, request.id) {
+            return known.map(Admission::Recorded);
+        }
+        if held.values().filter(|operation| operation.session == live.id).count() >= HELD_LIMIT {
+            let text = format!("{HELD_LIMIT} operations of this session run already; wait for one to end");
+            return Err(denied(DeniedBy::Limit, text));
+        }
+        let mut decisions = self.decisions();
+        let decisions = &mut *decisions;
+        let place = self.place(&decisions.trust);
+        let session = decisions
+            .sessions
+            .get(live.id)
+            .ok_or_else(|| denied(DeniedBy::Session, "the session is over"))?;
+        let permit = permit(session, &place, request)?;
+        decisions.sessions.began(live.id);
+        let operation = Arc::new(Operation::new(live.id, request));
+        held.insert(request.id, Arc::clone(&operation));
+        Ok(Admission::New(permit, operation))
+    }
+
+    /// What the journal says of an operation, to the technician whose it was.
+    fn recorded(&self, live: &Live, op: OpId) -> Option<Result<OpResult, Denied>> {
+        let state = self.journal.state();
+        let entry = state.operation(op)?;
+        let own = state.session(entry.session).is_some_and(|session| session.technician == live.caller.id);
+        Some(if own {
+            Ok(entry.result.clone().unwrap_or_else(|| unknown("the agent lost track of it")))
+        } else {
+            Err(taken())
+        })
+    }
+
+    /// Journals a new operation and begins it; the session owns its task.
+    async fn begin(
+        self: &Arc<Self>,
+        live: &Arc<Live>,
+        permit: Permit,
+        operation: Arc<Operation>,
+        op: Op,
+    ) -> Result<(), Denied> {
+        let work = match self.prepare(&permit, &op).await {
+            Ok(work) => work,
+            Err(refused) => {
+                self.operations.forget(operation.id);
+                return Err(refused);
+            }
+        };
+        let accepted = OpAccepted { op: operation.id, session: live.id, at: clock::now(), content: op };
+        if let Err(error) = self.journal.append(vec![Record::OpAccepted(accepted)]).await {
+            self.operations.forget(operation.id);
+            operation.output.finish(unknown("it was not begun"));
+            return Err(denied(DeniedBy::State, format!("nothing is done without a journal: {error}")));
+        }
+        info!(session = %live.id, op = %operation.id, scope = %permit.scope(), "operation begun");
+        let (shared, ended) = (Arc::clone(self), live.ended.clone());
+        live.tasks.spawn(async move {
+            let result = match work {
+                Work::Diagnose(diagnose) => {
+                    diagnose::diagnose(permit, &shared, &diagnose, &operation, &ended).await
+                }
+                Work::Run(launch, timeout) => run::run(permit, &launch, timeout, &operation, &ended).await,
+            };
+            shared.finish(&operation, result).await;
+        });
+        Ok(())
+    }
+
+    /// What is checked before anything is journalled.
+    async fn prepare(&self, permit: &Permit, op: &Op) -> Result<Work, Denied> {
+        match op {
+            Op::Diagnose(diagnose) => Ok(Work::Diagnose(diagnose.clone())),
+            Op::Run(run) => {
+                run::prepare(permit, self, run).await.map(|(launch, timeout)| Work::Run(launch, timeout))
+            }
+        }
+    }
+
+    /// Journals a result; only then is anybody told.
+    async fn finish(&self, operation: &Operation, result: OpResult) {
+        let finished = OpFinished { op: operation.id, at: clock::now(), result: result.clone() };
+        let told = match self.journal.append(vec![Record::OpFinished(finished)]).await {
+            Ok(()) => result,
+            Err(error) => {
+                error!(op = %operation.id, %error, "a result could not be journalled");
+                unknown("it is over, and its result could not be journalled")
+            }
+        };
+        info!(session = %operation.session, op = %operation.id, outcome = ?told.outcome, exit = told.exit, "operation over");
+        operation.output.finish(told);
+    }
+
+    /// The technician knows the result. Nobody waits for this record: without it the result is
+    /// only kept longer.
+    fn acknowledged(self: &Arc<Self>, op: OpId) {
+        self.operations.forget(op);
+        let shared = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let record = Record::OpAcknowledged(OpAcknowledged { op });
+            if let Err(error) = shared.journal.append(vec![record]).await {
+                error!(%op, %error, "an acknowledgement could not be journalled");
+            }
+        });
+    }
+}
+
+/// What a permitted operation does.
+enum Work {
+    Diagnose(distans_proto::inner::Diagnose),
+    Run(distans_platform::process::Launch, Option<std::time::Duration>),
+}
+
+fn denied(by: DeniedBy, text: impl Into<String>) -> Denied {
+    Denied { by, text: text.into().into() }
+}
+
+fn taken() -> Denied {
+    denied(DeniedBy::Session, "this operation id is taken; choose a new one")
+}
+
+fn unknown(text: &str) -> OpResult {
+    OpResult { outcome: Outcome::Unknown, exit: None, bytes: 0, text: Some(text.into()) }
+}
+
+fn check_form(op: &Op) -> Result<(), Denied> {
+    let Op::Run(run) = op else { return Ok(()) };
+    let (count, bytes) = ARGUMENTS_LIMIT;
+    if run.argv.len() > count || run.argv.iter().map(String::len).sum::<usize>() > bytes {
+        let text =
+            format!("a command may have {count} arguments and {bytes} bytes of them; put more into a file");
+        return Err(denied(DeniedBy::Limit, text));
+    }
+    Ok(())
+}

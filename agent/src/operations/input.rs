@@ -1,0 +1,159 @@
+//! A command's input on its way to it, within the window the technician was promised.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use distans_proto::inner::INPUT_WINDOW;
+use tokio::sync::watch;
+
+/// Input of one operation.
+#[derive(Debug)]
+pub(super) struct Input {
+    buffer: Mutex<Buffer>,
+    changed: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct Buffer {
+    pieces: VecDeque<Bytes>,
+    /// Bytes the command has taken.
+    taken: u64,
+    /// Bytes that have arrived.
+    arrived: u64,
+    /// What the technician was last told; it sends no more than the window beyond it.
+    told: u64,
+    ended: bool,
+}
+
+/// More input than was promised.
+#[derive(Debug, thiserror::Error)]
+#[error("more input came than the window of {INPUT_WINDOW} bytes allows")]
+pub(super) struct Flooded;
+
+impl Input {
+    pub(super) fn new() -> Self {
+        Self { buffer: Mutex::default(), changed: watch::Sender::new(()) }
+    }
+
+    fn buffer(&self) -> MutexGuard<'_, Buffer> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds bytes that came from the technician.
+    pub(super) fn push(&self, bytes: &[u8]) -> Result<(), Flooded> {
+        {
+            let mut buffer = self.buffer();
+            let arrived = buffer.arrived + bytes.len() as u64;
+            if arrived > buffer.told + INPUT_WINDOW {
+                return Err(Flooded);
+            }
+            buffer.arrived = arrived;
+            // After the end, and after the command has closed its input, bytes go nowhere.
+            if !buffer.ended {
+                buffer.pieces.push_back(Bytes::copy_from_slice(bytes));
+            }
+        }
+        self.changed.send_replace(());
+        Ok(())
+    }
+
+    /// No more comes.
+    pub(super) fn end(&self) {
+        self.buffer().ended = true;
+        self.changed.send_replace(());
+    }
+
+    /// The next bytes for the command; `None` at the end. May be dropped half-way.
+    pub(super) async fn next(&self) -> Option<Bytes> {
+        let mut changes = self.changed.subscribe();
+        loop {
+            changes.mark_unchanged();
+            {
+                let mut buffer = self.buffer();
+                if let Some(bytes) = buffer.pieces.pop_front() {
+                    return Some(bytes);
+                }
+                if buffer.ended {
+                    return None;
+                }
+            }
+            // The sender lives in self.
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// The command has taken so many bytes more.
+    pub(super) fn took(&self, count: usize) {
+        self.buffer().taken += count as u64;
+    }
+
+    /// The command takes no more: what arrives from now on is dropped and counts as taken.
+    pub(super) fn closed(&self) {
+        let mut buffer = self.buffer();
+        buffer.ended = true;
+        buffer.pieces.clear();
+        buffer.taken = buffer.arrived;
+    }
+
+    /// Where a technician who (again) begins a stream is to go on: all that has arrived is
+    /// here to stay.
+    pub(super) fn resume(&self) -> u64 {
+        let mut buffer = self.buffer();
+        buffer.told = buffer.arrived;
+        buffer.told
+    }
+
+    /// What the technician is to be told now, if it is worth telling.
+    pub(super) fn news(&self) -> Option<u64> {
+        let mut buffer = self.buffer();
+        if buffer.taken < buffer.told + INPUT_WINDOW / 4 {
+            return None;
+        }
+        buffer.told = buffer.taken;
+        Some(buffer.told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn input_comes_in_order_and_the_window_is_kept() {
+        let input = Input::new();
+        let window = usize::try_from(INPUT_WINDOW).expect("fits");
+        assert_eq!(input.resume(), 0);
+        input.push(&vec![1; window]).expect("within the window");
+        assert!(input.push(&[2]).is_err());
+        assert_eq!(input.news(), None);
+        let taken = input.next().await.expect("bytes").len();
+        input.took(taken);
+        assert_eq!(input.news(), Some(INPUT_WINDOW));
+        input.push(&[3]).expect("room again");
+        input.end();
+        assert_eq!(input.next().await.as_deref(), Some(&[3][..]));
+        assert_eq!(input.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_technician_who_comes_back_goes_on_where_bytes_have_arrived() {
+        let input = Input::new();
+        input.push(&[1, 2, 3]).expect("fits");
+        assert_eq!(input.resume(), 3);
+        input.push(&[4]).expect("fits");
+        let first = input.next().await.expect("bytes");
+        assert_eq!((first.as_ref(), input.next().await.as_deref()), (&[1, 2, 3][..], Some(&[4][..])));
+        input.took(4);
+        assert_eq!(input.news(), None, "what the technician is told never falls");
+    }
+
+    #[tokio::test]
+    async fn a_command_that_closed_its_input_does_not_stop_the_technician() {
+        let input = Input::new();
+        input.push(&[0; 100_000]).expect("fits");
+        input.closed();
+        assert_eq!(input.news(), Some(100_000));
+        assert_eq!(input.next().await, None);
+    }
+}

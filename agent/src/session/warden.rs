@@ -1,0 +1,82 @@
+//! Ends sessions whose time is up, and takes up those that a killed agent left behind.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use distans_agent_core::journal::state::SessionEntry;
+use distans_agent_core::rights::Caller;
+use distans_e2e::receipt::EndReason;
+use distans_proto::ids::SessionId;
+use distans_trust::certs;
+use distans_trust::hash::Sha256;
+use distans_trust::keys::PublicKey;
+use tracing::{info, warn};
+
+use crate::clock;
+use crate::session::Live;
+use crate::shared::Shared;
+
+/// How often sessions are looked at while there are any.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Watches until the agent stops. Sleeps as long as there is no session.
+pub(crate) async fn watch(shared: Arc<Shared>) {
+    loop {
+        let idle = shared.decisions().sessions.iter().next().is_none();
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            () = shared.sessions_changed.notified() => {}
+            () = tokio::time::sleep(LOOK), if !idle => {}
+        }
+        let due = shared.decisions().sessions.due(clock::now(), Instant::now());
+        for (session, reason) in due {
+            shared.end_session(session, reason);
+        }
+    }
+}
+
+/// After a start: sessions without an end can be come back to, as after a lost line; what
+/// cannot be taken up ends with a receipt.
+pub(crate) fn take_up(shared: &Arc<Shared>) {
+    let open: Vec<(SessionId, SessionEntry)> =
+        shared.journal.state().open_sessions().map(|(id, entry)| (id, entry.clone())).collect();
+    for (session, entry) in open {
+        let Some((live, caller)) = restored(session, &entry) else {
+            warn!(%session, "a session of the earlier run cannot be read");
+            continue;
+        };
+        info!(%session, "a session of the earlier run can be come back to");
+        let shown = {
+            let mut decisions = shared.decisions();
+            let decisions = &mut *decisions;
+            let place = shared.place(&decisions.trust);
+            decisions.sessions.restore(session, &entry, caller, &place, Instant::now());
+            decisions.sessions.get(session).map(distans_agent_core::session::Session::shown)
+        };
+        shared.add_live(Arc::new(live));
+        if let Some(shown) = shown {
+            shared.desk.started(shown);
+        }
+    }
+    let revoked = {
+        let decisions = shared.decisions();
+        decisions.sessions.revoked(&shared.place(&decisions.trust))
+    };
+    for session in revoked {
+        shared.end_session(session, EndReason::Revoked);
+    }
+}
+
+fn restored(session: SessionId, entry: &SessionEntry) -> Option<(Live, Caller)> {
+    let papers = entry.papers.as_ref()?;
+    let certificate = certs::inspect(&papers.certificate).ok()?;
+    let key = PublicKey::from_spki(&certificate.spki).ok()?;
+    let caller = Caller {
+        id: entry.technician.clone(),
+        certificate: certificate.sha256,
+        key: Sha256::of(&certificate.spki),
+        expires: certificate.not_after,
+    };
+    let acknowledged = papers.grant_ack.is_some();
+    Some((Live::new(session, caller.clone(), key, papers.grant.clone(), acknowledged), caller))
+}
