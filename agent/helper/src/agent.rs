@@ -23,11 +23,21 @@ pub(crate) struct Agent {
     buffer: FrameBuffer,
 }
 
-/// Connects to the agent in `dir` and greets it. `None` if no agent is there now.
+/// What was found where the agent listens.
+pub(crate) enum Found {
+    /// The agent, and it talks to us.
+    Agent(Agent),
+    /// No agent now.
+    Nobody,
+    /// An agent that does not talk to us: it is ending, or somebody else sits at the screen.
+    Silence,
+}
+
+/// Connects to the agent in `dir` and greets it.
 ///
 /// # Errors
 /// If what listens there is not to be trusted, or speaks another version: waiting does not help.
-pub(crate) async fn connect(dir: &Path) -> anyhow::Result<Option<Agent>> {
+pub(crate) async fn connect(dir: &Path) -> anyhow::Result<Found> {
     let (stream, peer) = match LocalStream::connect(dir).await {
         Ok(connected) => connected,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -35,7 +45,7 @@ pub(crate) async fn connect(dir: &Path) -> anyhow::Result<Option<Agent>> {
                 format!("no access to {}; run the helper as the user the agent is meant for", dir.display())
             });
         }
-        Err(_) => return Ok(None),
+        Err(_) => return Ok(Found::Nobody),
     };
     if !peer.may_serve() {
         bail!(
@@ -53,7 +63,7 @@ pub(crate) async fn connect(dir: &Path) -> anyhow::Result<Option<Agent>> {
     };
     match timeout(GREETING, greeting).await {
         Ok(Ok(Some(ToHelper::Hello(hello)))) => match VersionRange::OURS.agree(hello.versions, 0) {
-            Some(_) => Ok(Some(agent)),
+            Some(_) => Ok(Found::Agent(agent)),
             None => bail!(
                 "the agent speaks versions {} to {}, this helper {} to {}; install the same release of both",
                 hello.versions.min,
@@ -62,8 +72,7 @@ pub(crate) async fn connect(dir: &Path) -> anyhow::Result<Option<Agent>> {
                 VersionRange::OURS.max
             ),
         },
-        // Just starting or just ending: the caller tries again.
-        _ => Ok(None),
+        _ => Ok(Found::Silence),
     }
 }
 

@@ -9,7 +9,7 @@ use distans_platform::stop::Stop;
 use distans_proto::time::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::agent::{self, Agent};
+use crate::agent::{self, Agent, Found};
 use crate::args::Args;
 use crate::desk::{Desk, Now, Output};
 use crate::screen::{self, Screen};
@@ -69,12 +69,16 @@ impl Helper {
     /// Waits until an agent listens; `None` if the helper is to end before that.
     async fn find_agent(&mut self) -> anyhow::Result<Option<Agent>> {
         let mut pause = FIRST_PAUSE;
+        let mut told = "";
         loop {
-            if let Some(agent) = agent::connect(&self.dir).await? {
-                return Ok(Some(agent));
-            }
-            if pause == FIRST_PAUSE {
-                self.screen.show(self.words.no_agent());
+            let reason = match agent::connect(&self.dir).await? {
+                Found::Agent(agent) => return Ok(Some(agent)),
+                Found::Nobody => self.words.no_agent(),
+                Found::Silence => self.words.turned_away(),
+            };
+            if told != reason {
+                self.screen.show(reason);
+                told = reason;
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}

@@ -259,6 +259,13 @@ impl Language {
         )
     }
 
+    pub(crate) const fn turned_away(self) -> &'static str {
+        self.pick(
+            "Distans frågar bara den som är inloggad vid datorns skärm. Försöker igen …",
+            "Distans asks only the person signed in at the PC's own screen. Trying again …",
+        )
+    }
+
     pub(crate) const fn lost(self) -> &'static str {
         self.pick(
             "Kontakten med Distans på datorn bröts. Väntar på att den kommer tillbaka …",

@@ -202,6 +202,17 @@ async fn an_agent_that_restarts_is_found_again() {
 }
 
 #[tokio::test]
+async fn who_is_turned_away_reads_why() {
+    let dir = state();
+    let mut listener = listen(dir.path()).await;
+    let mut helper = Helper::start(dir.path(), &[]);
+    drop(listener.accept().await.expect("a helper"));
+    helper.shows("bara den som är inloggad vid datorns skärm").await;
+    Agent::meet(&mut listener).await;
+    helper.shows("Ingen är ansluten").await;
+}
+
+#[tokio::test]
 async fn closing_the_helper_ends_what_is_on() {
     let dir = state();
     let mut listener = listen(dir.path()).await;
