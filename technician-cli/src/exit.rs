@@ -90,7 +90,7 @@ impl From<Exit> for ExitCode {
 /// What a remote exit code becomes here. Where only eight bits get through (everywhere but on
 /// Windows), a failure stays a failure: 3010 or -1 never turns into 0.
 pub fn remote(code: i32) -> i32 {
-    if cfg!(windows) {
+    if std::env::consts::FAMILY == "windows" {
         return code;
     }
     match code & 0xFF {

@@ -83,7 +83,8 @@ impl Screen {
     /// As the environment says: is there a terminal, may it be coloured, may we ask.
     pub fn detect(json: bool) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-            || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+            || std::env::var_os("TERM").is_some_and(|value| value == "dumb")
+            || (std::env::consts::FAMILY == "windows" && !understands_colours());
         let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
         Self {
             json,
@@ -210,6 +211,11 @@ pub struct Failure<'a> {
     pub exit: u8,
     /// What was wrong and what to do.
     pub text: String,
+}
+
+/// An old Windows console shows escape sequences as rubbish; newer ones tell that they are new.
+fn understands_colours() -> bool {
+    ["WT_SESSION", "TERM", "ConEmuANSI"].iter().any(|name| std::env::var_os(name).is_some())
 }
 
 fn paint(color: bool, tone: Tone, text: &str) -> String {

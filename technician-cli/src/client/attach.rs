@@ -160,6 +160,22 @@ pub(super) async fn attach(desk: &Desk, target: &Target, opening: &Opening) -> R
     Ok(Attached { control, connection, epoch, grant, device_key })
 }
 
+/// A person is being asked; when this is dropped they are not any more, whatever happened.
+struct Question<'a>(&'a Desk);
+
+impl<'a> Question<'a> {
+    fn announced(desk: &'a Desk, span: Duration) -> Self {
+        desk.tell(Notice::Asking(span));
+        Self(desk)
+    }
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        self.0.tell(Notice::Answered);
+    }
+}
+
 /// What is said on the control stream until the grant is acknowledged.
 struct Conversation<'a> {
     desk: &'a Desk,
@@ -173,7 +189,7 @@ struct Conversation<'a> {
 impl Conversation<'_> {
     async fn until_granted(&mut self) -> Result<(u8, Signed<Grant>), Error> {
         let mut deadline = Instant::now() + ANSWER_TIME;
-        let mut asking = false;
+        let mut asking = None;
         loop {
             match self.next(deadline).await? {
                 ToTechnician::Hello(hello) => self.agree(&hello)?,
@@ -181,24 +197,16 @@ impl Conversation<'_> {
                 ToTechnician::Asking(question) => {
                     let span = Duration::from_secs(question.timeout_s.into());
                     deadline = Instant::now() + span + ANSWER_TIME;
-                    asking = true;
-                    self.desk.tell(Notice::Asking(span));
+                    asking = Some(Question::announced(self.desk, span));
                 }
                 ToTechnician::Grant(message) => {
-                    if asking {
-                        self.desk.tell(Notice::Answered);
-                    }
+                    drop(asking);
                     return Ok((message.epoch, self.accept(&message.envelope).await?));
                 }
                 ToTechnician::Resumed(message) => {
                     return Ok((message.epoch, self.accept(&message.envelope).await?));
                 }
-                ToTechnician::Denied(denied) => {
-                    if asking {
-                        self.desk.tell(Notice::Answered);
-                    }
-                    return Err(self.denied(denied));
-                }
+                ToTechnician::Denied(denied) => return Err(self.denied(denied)),
                 ToTechnician::Unsupported(_) => {
                     return Err(Error::pc("it knows no such request; its agent is too old"));
                 }

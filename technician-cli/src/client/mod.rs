@@ -44,7 +44,7 @@ pub use session::{Closing, NewSession, Session};
 pub enum Notice {
     /// The person at the PC is being asked; silence means no after so long.
     Asking(Duration),
-    /// They have answered.
+    /// They are not being asked any more: they answered, or the question is void.
     Answered,
     /// The line is lost; trying to come back.
     LineLost(String),
