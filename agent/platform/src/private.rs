@@ -156,7 +156,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
     Ok(bytes)
 }
 
-/// Makes what was renamed, made or removed in `dir` survive a power cut. [`write`] does it itself.
+/// Makes what was renamed, made or removed in `dir` survive a power cut. [`write()`] does it itself.
 ///
 /// # Errors
 /// What the system says.
