@@ -4,7 +4,7 @@
 //! copper line that loses one packet in a hundred it falls to a tenth of what the line carries.
 //! BBR does not, but it sends far more than narrow lines carry and starves others. So Cubic
 //! stays, and this wrapper asks about each loss whether the path's queue explains it
-//! ([`path::Path::explains`]); if not, the loss was noise and Cubic never hears of it.
+//! ([`path::Path::lost`]); if not, the loss was noise and Cubic never hears of it.
 
 pub mod path;
 
@@ -52,10 +52,10 @@ impl Controller for LossTolerant {
     }
 
     fn on_congestion_event(&mut self, now: Instant, sent: Instant, persistent: bool, lost_bytes: u64) {
-        self.path.lost(lost_bytes);
-        // A mark by a router (no bytes lost) is a queue by definition; persistent congestion is
-        // a path that carries nothing.
-        if persistent || lost_bytes == 0 || self.path.explains() {
+        let explained = self.path.lost(lost_bytes);
+        // A router's mark (no bytes lost) tells of a queue by definition, and persistent
+        // congestion is a path that carries nothing.
+        if persistent || lost_bytes == 0 || explained {
             self.cubic.on_congestion_event(now, sent, persistent, lost_bytes);
         }
     }
@@ -82,5 +82,50 @@ impl Controller for LossTolerant {
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn controller(now: Instant) -> LossTolerant {
+        let cubic = Cubic::new(Arc::new(CubicConfig::default()), now, 1200);
+        LossTolerant { cubic, path: Path::new(now) }
+    }
+
+    /// Ten rounds of 50 ms at a steady delay.
+    fn rounds(controller: &mut LossTolerant, now: &mut Instant, sample: Duration) {
+        for _ in 0..500 {
+            *now += Duration::from_millis(1);
+            controller.path.acknowledged(*now, sample, Duration::from_millis(50), 1200);
+        }
+    }
+
+    #[test]
+    fn only_what_the_queue_explains_reaches_cubic() {
+        let mut now = Instant::now();
+        let mut controller = controller(now);
+        let window = controller.window();
+        rounds(&mut controller, &mut now, Duration::from_millis(50));
+        controller.on_congestion_event(now, now, false, 1200);
+        assert_eq!(controller.window(), window, "noise");
+        rounds(&mut controller, &mut now, Duration::from_millis(90));
+        controller.on_congestion_event(now, now, false, 1200);
+        assert!(controller.window() < window, "a queue of 40 ms");
+    }
+
+    #[test]
+    fn marks_and_persistent_congestion_always_reach_cubic() {
+        let mut now = Instant::now();
+        for (persistent, lost_bytes) in [(false, 0), (true, 1200)] {
+            let mut controller = controller(now);
+            let window = controller.window();
+            rounds(&mut controller, &mut now, Duration::from_millis(50));
+            controller.on_congestion_event(now, now, persistent, lost_bytes);
+            assert!(controller.window() < window);
+        }
     }
 }

@@ -16,6 +16,7 @@ use quinn::{
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::calm_socket::CalmSocket;
 use crate::plain_socket::PlainSocket;
 
 /// The outer protocol's name in TLS.
@@ -133,6 +134,7 @@ fn build(address: SocketAddr, server: Option<quinn::ServerConfig>, buffer: usize
     let runtime = Arc::new(TokioRuntime);
     let socket: Arc<dyn AsyncUdpSocket> =
         match bind(address, buffer).and_then(|socket| runtime.wrap_udp_socket(socket)) {
+            Ok(socket) if server.is_some() => Arc::new(CalmSocket::new(socket)),
             Ok(socket) => socket,
             // quinn's socket insists on options some systems lack; a failed bind fails here again.
             Err(_) => Arc::new(PlainSocket::new(bind(address, buffer)?)?),

@@ -10,6 +10,7 @@
 //! Who may speak and what is said is decided elsewhere (`distans-trust`, `distans-proto`).
 #![forbid(unsafe_code)]
 
+mod calm_socket;
 pub mod congestion;
 pub mod endpoint;
 pub mod frames;
