@@ -239,10 +239,10 @@ impl std::fmt::Display for Status {
         line("broker", &self.broker)?;
         match &self.link {
             Link::Connected { since, address, .. } => {
-                line("connection", &format_args!("connected to {address} since {since}"))?
+                line("connection", &format_args!("connected to {address} since {since}"))?;
             }
             Link::Disconnected { since, why } => {
-                line("connection", &format_args!("not connected since {since}: {why}"))?
+                line("connection", &format_args!("not connected since {since}: {why}"))?;
             }
         }
         line(

@@ -89,7 +89,7 @@ impl Control<'_> {
             ToAgent::Renewed(renewed) => self.renewed(&renewed),
             ToAgent::ReceiptStored(stored) => self.stored(stored.session).await,
             ToAgent::Refused(refused) => {
-                warn!(code = refused.code.name(), text = %refused.text, "the broker refused a message")
+                warn!(code = refused.code.name(), text = %refused.text, "the broker refused a message");
             }
             ToAgent::GoAway(go_away) => {
                 info!(reason = %go_away.reason, "the broker stops");

@@ -25,7 +25,6 @@ const LIST_LIMIT: usize = 64;
 const TEXT_LIMIT: usize = 200;
 
 /// Gathers facts and draws findings.
-#[expect(clippy::needless_pass_by_value, reason = "a permit is used up by the operation it is for")]
 pub(super) async fn diagnose(
     permit: Permit,
     shared: &Shared,

@@ -69,7 +69,6 @@ enum Cut {
 }
 
 /// Runs it to its end.
-#[expect(clippy::needless_pass_by_value, reason = "a permit is used up by the operation it is for")]
 pub(super) async fn run(
     permit: Permit,
     launch: &Launch,
