@@ -1,6 +1,7 @@
 //! What a running broker does from time to time, and when its documents change.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use distans_broker_store::Relayed;
@@ -127,6 +128,7 @@ async fn take_import(shared: &Shared, endpoint: &Endpoint, service: &mut Service
         Ok(config) => {
             endpoint.set_server_config(Some(config));
             *service = fresh;
+            shared.certificate_ends.store(service.summary.not_after.as_micros(), Ordering::Relaxed);
             tracing::info!(until = clock::shown(service.summary.not_after), "a new certificate is in force");
         }
         Err(error) => tracing::error!("an imported certificate is not taken: {error:#}"),

@@ -1,6 +1,7 @@
 //! Health and figures over HTTP, on loopback only: `/healthz` and `/metrics`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::extract::State;
@@ -54,6 +55,9 @@ async fn problems(shared: &Shared) -> Vec<String> {
         Standing::Full => {}
         Standing::AttendedOnly => problems.push("policy: expired; publish a new one".to_owned()),
         Standing::Nothing => problems.push("policy: none, or expired long ago; publish one".to_owned()),
+    }
+    if shared.certificate_ends.load(Ordering::Relaxed) <= now.as_micros() {
+        problems.push("certificate: expired; have it certified and import it".to_owned());
     }
     let least = shared.config.settings.limits.disk_free_percent.saturating_mul(10);
     if disk::free_permille(shared.config.directory.path()).is_some_and(|free| free < least) {

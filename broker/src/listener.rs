@@ -1,8 +1,8 @@
 //! Lets connections in and hands each to the conversation that fits its certificate: nobody's to
 //! enrolment, a PC's to the control stream, a technician's to the desk.
 //!
-//! Strangers are cheap: at most so many at once, each for a short time, and when many knock, a
-//! newcomer must first show that it receives what is sent to its address.
+//! Strangers are cheap: at most so many at once, each for a short time, and when many shake hands,
+//! a newcomer must first show that it receives what is sent to its address.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +18,10 @@ use crate::metrics::Outcome;
 use crate::shared::{Shared, close};
 use crate::{agents, clock, desk, strangers};
 
+/// PCs without a certificate at once. They enrol in a moment; whoever stays takes room from others
+/// of its kind only.
+const STRANGERS: usize = 500;
+
 /// Accepts until the broker stops.
 pub(crate) async fn listen(shared: Arc<Shared>, endpoint: Endpoint) {
     loop {
@@ -29,7 +33,9 @@ pub(crate) async fn listen(shared: Arc<Shared>, endpoint: Endpoint) {
             },
         };
         if let Some(incoming) = admit(&shared, &endpoint, incoming) {
-            shared.connections.spawn(serve(Arc::clone(&shared), incoming));
+            // Counted here and not in the task, which may begin only after many more knocked.
+            let under_way = UnderWay::new(Arc::clone(&shared));
+            shared.connections.spawn(serve(Arc::clone(&shared), incoming, under_way));
         }
     }
 }
@@ -38,9 +44,9 @@ pub(crate) async fn listen(shared: Arc<Shared>, endpoint: Endpoint) {
 fn admit(shared: &Shared, endpoint: &Endpoint, incoming: Incoming) -> Option<Incoming> {
     let limits = &shared.config.settings.limits;
     let at_most = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
-    let strangers = shared.strangers.load(Ordering::Relaxed);
+    let under_way = shared.handshakes.load(Ordering::Relaxed);
     let handshakes = &shared.metrics.handshakes;
-    if strangers >= at_most(limits.retry_above) && !incoming.remote_address_validated() {
+    if under_way >= at_most(limits.retry_above) && !incoming.remote_address_validated() {
         handshakes.get_or_create(&Outcome::of("retried")).inc();
         if let Err(error) = incoming.retry() {
             // Only an address that has proved itself cannot be asked again; not so here.
@@ -48,7 +54,7 @@ fn admit(shared: &Shared, endpoint: &Endpoint, incoming: Incoming) -> Option<Inc
         }
         return None;
     }
-    if strangers >= at_most(limits.incoming) || endpoint.open_connections() >= at_most(limits.connections) {
+    if under_way >= at_most(limits.incoming) || endpoint.open_connections() >= at_most(limits.connections) {
         handshakes.get_or_create(&Outcome::of("refused")).inc();
         incoming.refuse();
         return None;
@@ -56,17 +62,37 @@ fn admit(shared: &Shared, endpoint: &Endpoint, incoming: Incoming) -> Option<Inc
     Some(incoming)
 }
 
-/// One of the strangers, as long as this lives.
-struct Stranger<'a>(&'a AtomicUsize);
+/// A handshake, as long as this lives.
+struct UnderWay(Arc<Shared>);
 
-impl<'a> Stranger<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+impl UnderWay {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.handshakes.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
     }
 }
 
-impl Drop for Stranger<'_> {
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.handshakes.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One of at most so many, as long as this lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    /// `None` if there are `limit` already.
+    fn new(count: &'a AtomicUsize, limit: usize) -> Option<Self> {
+        if count.fetch_add(1, Ordering::Relaxed) >= limit {
+            count.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Self(count))
+    }
+}
+
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -74,9 +100,10 @@ impl Drop for Stranger<'_> {
 
 /// A whole connection, from the handshake to its end. The conversations are boxed: this future
 /// lives as long as an idle agent, and must not have room for what it never uses.
-async fn serve(shared: Arc<Shared>, incoming: Incoming) {
-    let stranger = Stranger::new(&shared.strangers);
-    let Some(connection) = handshake(&shared, incoming).await else { return };
+async fn serve(shared: Arc<Shared>, incoming: Incoming, under_way: UnderWay) {
+    let shaken = handshake(&shared, incoming).await;
+    drop(under_way);
+    let Some(connection) = shaken else { return };
     let peer = match identify(&shared, &connection) {
         Ok(peer) => peer,
         Err(error) => {
@@ -89,17 +116,17 @@ async fn serve(shared: Arc<Shared>, incoming: Incoming) {
     match peer {
         None => {
             count("stranger");
-            Box::pin(strangers::serve(&shared, &connection)).await;
-            drop(stranger);
+            match Counted::new(&shared.strangers, STRANGERS) {
+                Some(_place) => Box::pin(strangers::serve(&shared, &connection)).await,
+                None => close(&connection, ending::BUSY),
+            }
         }
         Some(Peer::Device(device)) => {
             count("agent");
-            drop(stranger);
             agents::serve(&shared, connection, &device).await;
         }
         Some(Peer::Technician(technician)) => {
             count("technician");
-            drop(stranger);
             Box::pin(desk::serve(&shared, &connection, &technician)).await;
         }
     }

@@ -1,7 +1,7 @@
 //! What every part of a running broker shares. It holds; it does not act.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use distans_broker_core::enrolment::Attempts;
@@ -9,6 +9,7 @@ use distans_broker_core::presence::Fleet;
 use distans_broker_core::sessions::Sessions;
 use distans_broker_store::Store;
 use distans_proto::ids::{SessionId, TechnicianId};
+use distans_proto::time::Timestamp;
 use distans_trust::issue::Ca;
 use quinn::{Connection, VarInt};
 use tokio_util::sync::CancellationToken;
@@ -34,8 +35,12 @@ pub(crate) struct Shared {
     pub(crate) documents: Documents,
     pub(crate) device_ca: Ca,
     pub(crate) metrics: Metrics,
-    /// Connections whose peer is not known yet, and PCs that are enrolling.
+    /// Handshakes under way.
+    pub(crate) handshakes: AtomicUsize,
+    /// Peers without a certificate, here to enrol.
     pub(crate) strangers: AtomicUsize,
+    /// End of the broker's own certificate, microseconds; for health.
+    pub(crate) certificate_ends: AtomicI64,
     pub(crate) next_desk: AtomicU64,
     /// No new work; what runs may finish.
     pub(crate) stopping: CancellationToken,
@@ -60,6 +65,7 @@ impl Shared {
         documents: Documents,
         device_ca: Ca,
         fleet: Fleet<Connection>,
+        certificate_ends: Timestamp,
     ) -> Self {
         let sessions = Sessions::new(&config.settings.limits);
         let attempts = Attempts::new(config.settings.limits.enrolments_per_minute);
@@ -69,7 +75,9 @@ impl Shared {
             documents,
             device_ca,
             metrics: Metrics::new(),
+            handshakes: AtomicUsize::new(0),
             strangers: AtomicUsize::new(0),
+            certificate_ends: AtomicI64::new(certificate_ends.as_micros()),
             next_desk: AtomicU64::new(0),
             stopping: CancellationToken::new(),
             stopped: CancellationToken::new(),

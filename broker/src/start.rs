@@ -74,7 +74,8 @@ impl Broker {
         let server = server_config(&config, &service, documents.verifier())?;
         let endpoint = endpoint::server_endpoint(settings.broker.listen, server)?;
         let (local, http_addr) = (endpoint.local_addr()?, http.local_addr()?);
-        let shared = Arc::new(Shared::new(config, store, documents, device_ca, fleet));
+        let ends = service.summary.not_after;
+        let shared = Arc::new(Shared::new(config, store, documents, device_ca, fleet, ends));
         let tasks = vec![
             tokio::spawn(listener::listen(Arc::clone(&shared), endpoint.clone())),
             tokio::spawn(housekeeping::run(Arc::clone(&shared), endpoint.clone(), service)),
