@@ -4,16 +4,17 @@ use std::fmt;
 
 use anyhow::{Context, bail};
 use distans_proto::inner::{PURPOSE_LIMIT, TICKET_LIMIT};
+use distans_proto::scope::ScopeSet;
 
 use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::screen::Screen;
 
-/// The purpose of a session: as given, else asked for.
+/// The purpose of a session with these scopes: as given, else asked for.
 ///
 /// # Errors
 /// If none is given and nobody can be asked, or it is empty or too long.
-pub fn purpose(screen: Screen, given: Option<String>) -> anyhow::Result<String> {
+pub fn purpose(screen: Screen, given: Option<String>, scopes: ScopeSet) -> anyhow::Result<String> {
     let purpose = match given {
         Some(purpose) => purpose,
         None if screen.may_ask() => inquire::Text::new("What for?")
@@ -21,9 +22,10 @@ pub fn purpose(screen: Screen, given: Option<String>) -> anyhow::Result<String> 
             .prompt()
             .context("no purpose was given")?,
         None => {
-            return Err(
-                Stop::new(Exit::Usage, "no session is open; say why you need one: --purpose \"…\"").into()
+            let text = format!(
+                "no session that allows {scopes} is open there; say why you need one: --purpose \"…\""
             );
+            return Err(Stop::new(Exit::Usage, text).into());
         }
     };
     let purpose = purpose.trim().to_owned();

@@ -67,6 +67,12 @@ pub fn report(screen: Screen, error: &anyhow::Error) -> Exit {
             text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
         }
     }
-    screen.failure(&Failure { code: exit.name(), exit: exit.code(), text });
+    let details = error.chain().find_map(|cause| cause.downcast_ref::<Error>()).map(Error::details);
+    screen.failure(&Failure {
+        code: exit.name(),
+        exit: exit.code(),
+        text,
+        details: details.unwrap_or_default(),
+    });
     exit
 }

@@ -40,7 +40,12 @@ fn refuse(error: &clap::Error) -> i32 {
         let text = error.to_string();
         let text = text.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned();
         let exit = Exit::Usage;
-        Screen::detect(true).failure(&Failure { code: exit.name(), exit: exit.code(), text });
+        Screen::detect(true).failure(&Failure {
+            code: exit.name(),
+            exit: exit.code(),
+            text,
+            details: Default::default(),
+        });
     } else if error.print().is_err() {
         return Exit::Failed.code().into();
     }

@@ -211,6 +211,9 @@ pub struct Failure<'a> {
     pub exit: u8,
     /// What was wrong and what to do.
     pub text: String,
+    /// What a script may want to know besides.
+    #[serde(skip_serializing_if = "serde_json::Value::is_null")]
+    pub details: serde_json::Value,
 }
 
 /// An old Windows console shows escape sequences as rubbish; newer ones tell that they are new.

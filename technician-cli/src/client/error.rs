@@ -8,6 +8,7 @@ use distans_proto::ids::{DeviceId, SessionId};
 use distans_proto::inner::{Denied, DeniedBy};
 use distans_proto::text::Untrusted;
 use distans_proto::time::Timestamp;
+use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::format;
@@ -122,7 +123,7 @@ pub enum Error {
     #[error("{}", denied(.0))]
     Denied(Denied),
     /// The session is over.
-    #[error("the session {id} is over ({cause}); open a new one with distans session open")]
+    #[error("session {id} is over: {cause}")]
     SessionOver {
         /// Which.
         id: SessionId,
@@ -193,6 +194,21 @@ impl Error {
         }
     }
 
+    /// What a script may want to know besides, as JSON; `null` if there is nothing.
+    pub fn details(&self) -> Value {
+        match self {
+            Self::CertificateExpired { ended, .. } => json!({ "ended": format::utc(*ended) }),
+            Self::Offline { last_seen, .. } => json!({ "last_seen": last_seen.and_then(format::utc) }),
+            Self::Refused(refused) => json!({ "reason": refused.code.name() }),
+            Self::Denied(denied) => json!({ "by": denied.by, "rule": denied.text }),
+            Self::AmbiguousPc { candidates, .. } => {
+                let list = candidates.iter().map(|one| json!({ "id": one.id, "name": one.hostname }));
+                json!({ "candidates": list.collect::<Vec<_>>() })
+            }
+            _ => Value::Null,
+        }
+    }
+
     /// True if trying again later may help without anybody doing anything.
     pub const fn is_transient(&self) -> bool {
         match self {
@@ -238,5 +254,11 @@ fn denied(denied: &Denied) -> String {
         DeniedBy::Session => "the session is over",
         DeniedBy::Limit => "a limit of the PC is reached",
     };
-    if denied.text.is_empty() { who.to_owned() } else { format!("{who}: {}", denied.text) }
+    match denied.by {
+        // Their own words: the PC's text says the same, or more of it.
+        DeniedBy::Person => who.to_owned(),
+        DeniedBy::Silence | DeniedBy::NobodyToAsk if !denied.text.is_empty() => denied.text.to_string(),
+        _ if denied.text.is_empty() => who.to_owned(),
+        _ => format!("{who}: {}", denied.text),
+    }
 }

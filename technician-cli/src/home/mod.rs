@@ -94,7 +94,8 @@ impl Home {
     pub fn locate(explicit: Option<PathBuf>) -> Result<Self, HomeError> {
         let variable =
             |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let config = || variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
+        let config =
+            || variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
         // APPDATA is Windows' own; elsewhere nothing sets it.
         let folder = || variable("APPDATA").or_else(config).map(|folder| folder.join("distans"));
         let dir = explicit.or_else(|| variable("DISTANS_HOME")).or_else(folder);

@@ -4,7 +4,6 @@
 
 use std::io::{self, IsTerminal};
 
-use anyhow::Context;
 use clap::Args;
 use data_encoding::BASE64;
 use distans_proto::inner::{ARGUMENTS_LIMIT, OpResult, Outcome, Run as RunMessage};
@@ -15,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::reach::{self, SessionOptions};
-use crate::client::{Sink, Stream};
+use crate::client::{Error, Sink, Stream};
 use crate::exit::{self, Exit};
 use crate::failure::Stop;
 use crate::filter::Cleaner;
@@ -81,10 +80,19 @@ pub async fn perform(app: &App, run: Run) -> anyhow::Result<i32> {
     } else {
         let mut output = Output::to_standard_streams();
         let result = session.run(message, input, &mut output, cancel).await;
-        output.finish().await.context("the output could not be written here")?;
-        result
+        let finished = output.finish().await;
+        result.and_then(|result| match finished {
+            Ok(()) => Ok(result),
+            Err(error) => Err(Error::Local { what: "the output could not be written here", error }),
+        })
     };
     watcher.abort();
+    if let Err(Error::Local { error, .. }) = &result
+        && error.kind() == io::ErrorKind::BrokenPipe
+    {
+        // Whoever read our output has enough; the command was stopped.
+        return Ok(Exit::Cancelled.code().into());
+    }
     conclude(app, &result?)
 }
 
@@ -147,7 +155,12 @@ fn conclude(app: &App, result: &OpResult) -> anyhow::Result<i32> {
             "code": code,
         }))?;
     } else if let Some(exit) = exit {
-        app.screen.failure(&Failure { code: exit.name(), exit: exit.code(), text });
+        app.screen.failure(&Failure {
+            code: exit.name(),
+            exit: exit.code(),
+            text,
+            details: Default::default(),
+        });
     } else if let (None, Some(text)) = (result.exit, &result.text) {
         app.screen.hint(text.to_string());
     }

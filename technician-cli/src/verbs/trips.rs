@@ -3,15 +3,15 @@
 //! The sum counts a place once a day and is the *upper bound*: it knows nothing of shared trips.
 //! The cautious figure comes from the settlement, never from here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use clap::Args;
-use distans_proto::ids::SiteId;
 use distans_proto::text::Untrusted;
 use distans_proto::trips::{EntryKind, EntryRecord, LedgerFilter};
 use serde_json::{Value, json};
 
 use super::App;
+use super::visit::{SiteNames, site_names};
 use crate::client::Desk;
 use crate::client::ledger;
 use crate::exit::Exit;
@@ -43,9 +43,7 @@ pub struct Trips {
 pub async fn perform(app: &App, trips: Trips) -> anyhow::Result<()> {
     let desk = Desk::connect(&app.home).await?;
     let filter = LedgerFilter { from: trips.from.map(Into::into), to: trips.to.map(Into::into) };
-    let (entries, sites) = tokio::try_join!(desk.ledger(filter), desk.sites())?;
-    let names: BTreeMap<SiteId, String> =
-        sites.into_iter().map(|site| (site.id, site.name.to_string())).collect();
+    let (entries, names) = tokio::try_join!(desk.ledger(filter), site_names(&desk))?;
     let broken = ledger::first_break(&entries);
     let upper = upper_bound_m(&entries);
     if app.screen.json() {
@@ -105,7 +103,7 @@ pub fn words(value: &impl serde::Serialize) -> String {
     }
 }
 
-fn row(entry: &EntryRecord, names: &BTreeMap<SiteId, String>) -> Row {
+fn row(entry: &EntryRecord, names: &SiteNames) -> Row {
     let place = entry.site.as_ref().map(|site| names.get(site).cloned().unwrap_or_else(|| site.to_string()));
     let note = match (&entry.reversed_by, &entry.reverses) {
         (Some(_), _) => "reversed".to_owned(),

@@ -1,14 +1,16 @@
 //! `distans visit`: books visits that were not driven, that were, or that were booked wrongly.
 
+use std::collections::BTreeMap;
+
 use clap::{Args, Subcommand, ValueEnum};
-use distans_proto::ids::{EntryId, NeedId};
+use distans_proto::ids::{EntryId, NeedId, SiteId};
 use distans_proto::trips::{
     AvoidedVisit, Booking, Channel, EntryKind, EntryRecord, MadeVisit, Reason, Reverse, Urgency,
 };
 
 use super::App;
 use super::trips::{as_json, kind_words, optional_date};
-use crate::client::Desk;
+use crate::client::{Desk, Error};
 use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::format;
@@ -26,6 +28,9 @@ pub enum Visit {
     /// An avoided visit was booked by mistake
     Reverse(ReverseEntry),
 }
+
+/// Sites by id, as people say them.
+pub type SiteNames = BTreeMap<SiteId, String>;
 
 /// What a visit is about.
 #[derive(Debug, Args)]
@@ -187,16 +192,15 @@ pub async fn perform(app: &App, visit: Visit) -> anyhow::Result<()> {
         }
         Visit::Reverse(reverse) => Booking::Reverse(Reverse { entry: reverse.entry }),
     };
-    for entry in desk.book(booking).await? {
-        show(app, &entry)?;
-    }
-    Ok(())
+    let entries = desk.book(booking).await?;
+    let names = site_names(&desk).await?;
+    entries.iter().try_for_each(|entry| show(app, entry, &names))
 }
 
 async fn place(
     desk: &Desk,
     place: &Where,
-) -> anyhow::Result<(Option<distans_proto::ids::DeviceId>, Option<distans_proto::ids::SiteId>)> {
+) -> anyhow::Result<(Option<distans_proto::ids::DeviceId>, Option<SiteId>)> {
     let device = match &place.pc {
         Some(name) => Some(desk.look_up(name).await?.0),
         None => None,
@@ -214,16 +218,25 @@ async fn place(
     Ok((device.map(|device| device.id), site))
 }
 
+/// Names of all sites.
+///
+/// # Errors
+/// What the broker answers.
+pub async fn site_names(desk: &Desk) -> Result<SiteNames, Error> {
+    Ok(desk.sites().await?.into_iter().map(|site| (site.id, site.name.to_string())).collect())
+}
+
 /// Shows a booked entry.
 ///
 /// # Errors
 /// If the screen cannot be written.
-pub fn show(app: &App, entry: &EntryRecord) -> anyhow::Result<()> {
+pub fn show(app: &App, entry: &EntryRecord, names: &SiteNames) -> anyhow::Result<()> {
     if app.screen.json() {
         app.screen.object(&as_json(entry))?;
         return Ok(());
     }
-    let site = entry.site.as_ref().map(ToString::to_string).unwrap_or_default();
+    let site = entry.site.as_ref().map(|site| names.get(site).cloned().unwrap_or_else(|| site.to_string()));
+    let site = site.unwrap_or_default();
     let kilometres = entry.road_m.map(|metres| format::kilometres(2 * u64::from(metres))).unwrap_or_default();
     let what = match entry.kind {
         EntryKind::Avoided => format!(

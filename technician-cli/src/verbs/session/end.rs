@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::format;
 use crate::home::sessions::OpenSession;
-use crate::verbs::visit::ReasonName;
+use crate::verbs::visit::{ReasonName, SiteNames};
 use crate::verbs::{App, reach, trips, visit};
 
 /// Arguments of `distans session end`.
@@ -77,7 +77,8 @@ pub(super) async fn perform(app: &App, end: End) -> anyhow::Result<()> {
         Some(avoided) => book(&desk, &kept, avoided).await?,
         None => Vec::new(),
     };
-    report(app, &kept, closing.as_deref(), &entries)?;
+    let names = if entries.is_empty() { SiteNames::new() } else { visit::site_names(&desk).await? };
+    report(app, &kept, closing.as_deref(), &entries, &names)?;
     Ok(())
 }
 
@@ -214,6 +215,7 @@ fn report(
     kept: &OpenSession,
     closing: Option<&Closing>,
     entries: &[EntryRecord],
+    names: &SiteNames,
 ) -> anyhow::Result<()> {
     if app.screen.json() {
         let receipt = closing.map(|closing| closing.receipt.payload());
@@ -234,7 +236,7 @@ fn report(
     }
     for entry in entries {
         app.screen.line("")?;
-        visit::show(app, entry)?;
+        visit::show(app, entry, names)?;
     }
     if entries.is_empty() {
         app.screen.hint("no avoided visit was booked");

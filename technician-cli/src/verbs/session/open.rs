@@ -46,7 +46,7 @@ pub(super) async fn perform(app: &App, open: Open) -> anyhow::Result<()> {
     let asked: ScopeSet = open.scopes.into_iter().collect();
     let wanted = NewSession {
         scopes: asked,
-        purpose: ask::purpose(app.screen, open.purpose)?,
+        purpose: ask::purpose(app.screen, open.purpose, asked)?,
         ticket: ask::ticket(open.ticket)?,
         minutes: open.minutes,
         unattended: open.unattended,
