@@ -6,10 +6,14 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use distans_proto::text::clean_line;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 /// Deepest nesting of arrays and objects.
 pub const NESTING_LIMIT: usize = 16;
+
+/// Longest text about what is wrong, in characters.
+const SHOWN_LIMIT: usize = 300;
 
 /// Why bytes are not acceptable JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +33,8 @@ pub enum JsonError {
 
 impl From<serde_json::Error> for JsonError {
     fn from(error: serde_json::Error) -> Self {
-        Self::Malformed(error.to_string())
+        // serde repeats names it does not know as they came, and these texts are shown.
+        Self::Malformed(clean_line(&error.to_string(), SHOWN_LIMIT))
     }
 }
 
@@ -154,6 +159,22 @@ mod tests {
         assert!(read("").is_err());
         let long = format!("\"{}\"", "a".repeat(1023));
         assert_eq!(read(&long), Err(JsonError::TooLong { length: 1025, limit: 1024 }));
+    }
+
+    #[test]
+    fn what_is_said_about_hostile_text_steers_no_terminal() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "snake_case")]
+        enum Known {
+            Asked {},
+        }
+        for text in [r#""\u001b]0;owned\u0007\u202e""#, r#"{"asked":{"\u001b[2J\u009b":1}}"#] {
+            let told = from_slice::<Known>(text.as_bytes(), 1024).expect_err("unknown").to_string();
+            assert!(!told.chars().any(distans_proto::text::is_steering), "{told:?}");
+        }
+        let long = format!("\"{}\"", "x".repeat(900));
+        let told = from_slice::<Known>(long.as_bytes(), 1024).expect_err("unknown").to_string();
+        assert!(told.chars().count() < 400, "{told}");
     }
 
     proptest! {
