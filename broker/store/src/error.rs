@@ -57,6 +57,11 @@ pub enum StoreError {
     /// The session belongs to another PC or technician.
     #[error("session {0} is recorded for another PC or technician; open a session with a new id")]
     SessionTaken(SessionId),
+    /// The PC signed two different records of one session.
+    #[error(
+        "session {0} has a record that says something else; the PC signed two: tell your administrator, it may be tampered with"
+    )]
+    RecordFork(SessionId),
     /// The certificate's serial number was issued before.
     #[error("a certificate with this serial number is already recorded; issue one with a new number")]
     SerialTaken,
@@ -110,6 +115,7 @@ impl StoreError {
             | Self::TokenFork(_)
             | Self::SiteInUse(_)
             | Self::SessionTaken(_)
+            | Self::RecordFork(_)
             | Self::SerialTaken
             | Self::FactorSet(FactorSetError::Changed(_)) => RefusalCode::Conflict,
             Self::Booking(error) => error.code(),

@@ -1,5 +1,6 @@
 //! Sessions as the broker saw them, and the signed records of finished ones.
 
+use distans_broker_core::receipts::same_content;
 use distans_proto::ids::{DeviceId, SessionId, TechnicianId};
 use distans_proto::link::SessionRecord;
 use sea_orm::ConnectionTrait;
@@ -82,7 +83,8 @@ impl Store {
     /// restored backup) is recorded with it. Safe to repeat.
     ///
     /// # Errors
-    /// If the session is recorded for another PC or technician, or there is no such PC.
+    /// If the session is recorded for another PC or technician or with another content, or there
+    /// is no such PC.
     pub async fn store_record(&self, record: NewRecord) -> Result<RecordOutcome, StoreError> {
         self.write(move |transaction| Box::pin(store_record(transaction, record))).await
     }
@@ -142,9 +144,17 @@ async fn store_record<C: ConnectionTrait>(database: &C, new: NewRecord) -> Resul
     let id = new.session.as_bytes().to_vec();
     let end = "UPDATE session SET ended = COALESCE(ended, $2) WHERE id = $1";
     sql::run(database, end, [id.clone().into(), new.at.as_micros().into()]).await?;
-    let known = "SELECT countersigned FROM record WHERE session_id = $1";
+    let known = "SELECT countersigned, grant_envelope, receipt_envelope FROM record WHERE session_id = $1";
     let known = match sql::one(database, known, [id.clone().into()]).await? {
-        Some(row) => Some(row.flag("countersigned")?),
+        Some(row) => {
+            // A session has one grant and one receipt. Only signatures may be added to them.
+            let (grant, receipt): (Vec<u8>, Vec<u8>) =
+                (row.get("grant_envelope")?, row.get("receipt_envelope")?);
+            if !same_content(&grant, &new.record.grant) || !same_content(&receipt, &new.record.receipt) {
+                return Err(StoreError::RecordFork(new.session));
+            }
+            Some(row.flag("countersigned")?)
+        }
         None => None,
     };
     let outcome = match known {

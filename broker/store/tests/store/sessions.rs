@@ -21,9 +21,19 @@ fn session(byte: u8) -> NewSession {
     }
 }
 
+/// An envelope that says `content`; a countersignature changes its bytes and not what it says.
+fn envelope(kind: &str, content: u8, countersigned: bool) -> Vec<u8> {
+    let sigs =
+        if countersigned { r#"{"keyid":"00112233445566778899aabbccddeeff","sig":"AQ=="}"# } else { "" };
+    format!(r#"{{"type":"{kind}","payload":"AA{content:02}","sigs":[{sigs}]}}"#).into_bytes()
+}
+
 fn record(byte: u8, countersigned: bool) -> NewRecord {
-    let record =
-        SessionRecord { grant: vec![byte], receipt: vec![u8::from(countersigned)], certificate: vec![3] };
+    let record = SessionRecord {
+        grant: envelope("grant", byte, countersigned),
+        receipt: envelope("receipt", byte, countersigned),
+        certificate: vec![3],
+    };
     NewRecord { session: id(byte), device: device(1), technician: anna(), countersigned, record, at: NOW }
 }
 
@@ -75,6 +85,23 @@ async fn a_record_ends_its_session_and_the_countersigned_one_stays() {
         (record(1, true).record, true, device(1))
     );
     assert_eq!(home.store.session(id(1)).await.expect("read").expect("there").ended, Some(NOW));
+}
+
+#[tokio::test]
+async fn a_second_record_that_says_something_else_neither_replaces_nor_passes_for_the_first() {
+    let home = Home::with_sites().await;
+    for (session, first, second) in [(1, false, true), (2, true, true), (3, true, false)] {
+        home.store.store_record(record(session, first)).await.expect("kept");
+        for part in ["grant", "receipt"] {
+            let mut other = record(session, second);
+            let place = if part == "grant" { &mut other.record.grant } else { &mut other.record.receipt };
+            *place = envelope(part, 77, second);
+            let forked = home.store.store_record(other).await;
+            assert!(matches!(forked, Err(StoreError::RecordFork(_))), "{part}: {forked:?}");
+        }
+        let stored = home.store.record(id(session)).await.expect("read").expect("there");
+        assert_eq!(stored.record, record(session, first).record);
+    }
 }
 
 #[tokio::test]
