@@ -187,6 +187,9 @@ pub struct Device {
     pub spki: Option<minicbor::bytes::ByteVec>,
 }
 
+/// Most token certificates in one [`Publish`], so that it stays within its frame.
+pub const TOKENS_LIMIT: usize = 256;
+
 /// Documents to spread.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -194,7 +197,7 @@ pub struct Publish {
     /// Roots and policy.
     #[n(0)]
     pub documents: Documents,
-    /// Envelopes of type `token-cert`.
+    /// Envelopes of type `token-cert`, at most [`TOKENS_LIMIT`].
     #[n(1)]
     pub tokens: Vec<minicbor::bytes::ByteVec>,
 }

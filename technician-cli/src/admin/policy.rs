@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use distans_proto::desk::Publish;
+use distans_proto::desk::{Publish, TOKENS_LIMIT};
 use distans_proto::link::{DocumentVersions, Documents};
 use distans_trust::bundle::Bundle;
 use distans_trust::documents::{Document, Verified};
@@ -19,9 +19,6 @@ use crate::client::Desk;
 use crate::format;
 use crate::input;
 use crate::verbs::App;
-
-/// Token certificates in one request to the broker, so that it stays within a frame.
-const TOKENS_AT_ONCE: usize = 500;
 
 /// The verbs under `distans admin policy`.
 #[derive(Debug, Subcommand)]
@@ -157,16 +154,39 @@ async fn publish(app: &App, folder: &Folder, out: Option<&Path>) -> anyhow::Resu
 async fn send(app: &App, trust: &Trust, tokens: &[Envelope]) -> anyhow::Result<()> {
     let desk = Box::pin(Desk::connect(&app.home)).await?;
     let everything: Documents = trust.newer_than(DocumentVersions::default()).unwrap_or_default();
-    let tokens: Vec<_> = tokens.iter().map(|token| token.to_json().into()).collect();
-    let mut batches = tokens.chunks(TOKENS_AT_ONCE);
-    let first = Publish { documents: everything, tokens: batches.next().unwrap_or_default().to_vec() };
-    desk.publish(first).await.context("the broker did not take the documents")?;
-    for batch in batches {
-        let more = Publish { documents: Documents::default(), tokens: batch.to_vec() };
-        desk.publish(more).await.context("the broker did not take the tokens")?;
+    for request in requests(everything, tokens) {
+        desk.publish(request).await.context("the broker did not take the documents and tokens")?;
     }
     // So that this technician's own next session already stands on them.
     desk.refresh_documents().await?;
     desk.close().await;
     Ok(())
+}
+
+/// The documents first, alone because they may fill a frame, then the tokens they stand behind.
+fn requests(documents: Documents, tokens: &[Envelope]) -> Vec<Publish> {
+    let mut requests = vec![Publish { documents, tokens: Vec::new() }];
+    for batch in tokens.chunks(TOKENS_LIMIT) {
+        let tokens = batch.iter().map(|token| token.to_json().into()).collect();
+        requests.push(Publish { documents: Documents::default(), tokens });
+    }
+    requests
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use distans_proto::desk::DeskRequest;
+    use distans_proto::frame::{DOCUMENTS_LIMIT, encode};
+
+    #[test]
+    fn any_number_of_tokens_is_handed_over_in_requests_that_the_broker_takes() {
+        let tokens = vec![Envelope::new("token-cert", vec![7; 2048]); 2 * TOKENS_LIMIT + 1];
+        let requests = requests(Documents::default(), &tokens);
+        assert_eq!(requests.iter().map(|request| request.tokens.len()).sum::<usize>(), tokens.len());
+        for request in requests {
+            assert!(request.tokens.len() <= TOKENS_LIMIT);
+            encode(&DeskRequest::Publish(request), DOCUMENTS_LIMIT).expect("fits in a frame");
+        }
+    }
 }
