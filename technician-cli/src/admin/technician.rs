@@ -9,6 +9,7 @@ use distans_proto::ids::{GroupId, TechnicianId};
 use distans_proto::scope::{Scope, ScopeSet};
 use distans_trust::bundle::Bundle;
 use distans_trust::issue;
+use distans_trust::json;
 use distans_trust::keys::random;
 use distans_trust::policy::{Policy, Technician};
 use serde_json::json;
@@ -22,6 +23,9 @@ use crate::format;
 use crate::home::login::{LoginRequest, REQUEST_FORMAT};
 use crate::input;
 use crate::verbs::App;
+
+/// Largest request, in bytes.
+const REQUEST_LIMIT: usize = 64 * 1024;
 
 /// The verbs under `distans admin technician`.
 #[derive(Debug, Subcommand)]
@@ -183,11 +187,12 @@ fn list(app: &App, folder: &Folder) -> anyhow::Result<()> {
 }
 
 fn certify(app: &App, folder: &Folder, certify: &Certify) -> anyhow::Result<()> {
-    let bytes = input::read_file(&certify.request, 64 * 1024)?;
+    let bytes = input::read_file(&certify.request, REQUEST_LIMIT)?;
     let unfit = |cause: &dyn std::fmt::Display| {
         Stop::new(Exit::Usage, format!("{} is no login request: {cause}", certify.request.display()))
     };
-    let request: LoginRequest = serde_json::from_slice(&bytes).map_err(|error| unfit(&error))?;
+    // The file comes from somebody else: read strictly, and told about without its own signs.
+    let request: LoginRequest = json::from_slice(&bytes, REQUEST_LIMIT).map_err(|error| unfit(&error))?;
     if request.format != REQUEST_FORMAT {
         return Err(unfit(&format!("its format is not {REQUEST_FORMAT}")).into());
     }

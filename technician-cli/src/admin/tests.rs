@@ -211,3 +211,15 @@ async fn a_folder_that_was_meddled_with_is_refused() {
     assert!(office.admin("technician list").await.is_err());
     assert!(Office::new().admin("status").await.is_err(), "no organisation at all");
 }
+
+#[tokio::test]
+async fn a_request_cannot_speak_to_the_administrators_terminal() {
+    let office = Office::founded().await;
+    let path = office.path("request.json");
+    for text in [r#"{"\u001b]0;owned\u0007":1}"#, r#"{"format":"x","format":"y"}"#] {
+        std::fs::write(&path, text).expect("written");
+        let refused = office.admin(&format!("technician certify {}", self::text(&path))).await;
+        let told = format!("{:#}", refused.expect_err("no request"));
+        assert!(!told.chars().any(distans_proto::text::is_steering), "{told:?}");
+    }
+}
