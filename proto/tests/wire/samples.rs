@@ -179,7 +179,10 @@ fn enrol() -> Vec<Sample> {
             EnrolReply::Enrolled(Enrolled { certificate: vec![0x30], policy: b"{p}".to_vec() }),
         ),
         sample("enrol.reply.refused", EnrolReply::Refused(refused())),
-        sample("enrol.request.token-cert", EnrolRequest::TokenCert(TokenCertQuery { token: TokenId::from_bytes([7; 16]) })),
+        sample(
+            "enrol.request.token-cert",
+            EnrolRequest::TokenCert(TokenCertQuery { token: TokenId::from_bytes([7; 16]) }),
+        ),
         sample("enrol.reply.token-cert", EnrolReply::TokenCert(TokenCert { envelope: b"{t}".to_vec() })),
     ]
 }
