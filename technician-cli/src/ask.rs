@@ -1,4 +1,7 @@
 //! Questions to the technician, on the terminal only; a pipe is never asked.
+//!
+//! People take their time: the terminal is waited for on a thread of its own, so that the
+//! connection to the broker lives on meanwhile.
 
 use std::fmt;
 
@@ -14,13 +17,15 @@ use crate::screen::Screen;
 ///
 /// # Errors
 /// If none is given and nobody can be asked, or it is empty or too long.
-pub fn purpose(screen: Screen, given: Option<String>, scopes: ScopeSet) -> anyhow::Result<String> {
+pub async fn purpose(screen: Screen, given: Option<String>, scopes: ScopeSet) -> anyhow::Result<String> {
     let purpose = match given {
         Some(purpose) => purpose,
-        None if screen.may_ask() => inquire::Text::new("What for?")
-            .with_help_message("the person at the PC sees this, and it stays in the record of the PC")
-            .prompt()
-            .context("no purpose was given")?,
+        None if screen.may_ask() => {
+            let help = "the person at the PC sees this, and it stays in the record of the PC";
+            on_its_own_thread(move || inquire::Text::new("What for?").with_help_message(help).prompt())
+                .await
+                .context("no purpose was given")?
+        }
         None => {
             let text = format!(
                 "no session that allows {scopes} is open there; say why you need one: --purpose \"…\""
@@ -55,17 +60,29 @@ pub fn ticket(given: Option<String>) -> anyhow::Result<Option<String>> {
 ///
 /// # Errors
 /// If the question is broken off.
-pub fn yes(question: &str, help: &str) -> anyhow::Result<bool> {
-    Ok(inquire::Confirm::new(question).with_default(false).with_help_message(help).prompt()?)
+pub async fn yes(question: &'static str, help: &'static str) -> anyhow::Result<bool> {
+    on_its_own_thread(move || {
+        inquire::Confirm::new(question).with_default(false).with_help_message(help).prompt()
+    })
+    .await
 }
 
 /// One of a closed list.
 ///
 /// # Errors
 /// If the question is broken off.
-pub fn choose<T: fmt::Display>(question: &str, choices: Vec<T>) -> anyhow::Result<T> {
+pub async fn choose<T>(question: &'static str, choices: Vec<T>) -> anyhow::Result<T>
+where
+    T: fmt::Display + Send + 'static,
+{
     if choices.is_empty() {
         bail!("there is nothing to choose from");
     }
-    Ok(inquire::Select::new(question, choices).prompt()?)
+    on_its_own_thread(move || inquire::Select::new(question, choices).prompt()).await
+}
+
+async fn on_its_own_thread<T: Send + 'static>(
+    ask: impl FnOnce() -> inquire::error::InquireResult<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    Ok(tokio::task::spawn_blocking(ask).await.context("the question could not be asked")??)
 }

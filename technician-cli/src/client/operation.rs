@@ -152,7 +152,10 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
         loop {
             let before = self.received;
             let halt = match self.on_one_line(session, &attachment, again).await {
-                Ok(result) => return self.judge(result),
+                Ok(result) => {
+                    session.kept().await?;
+                    return self.judge(result);
+                }
                 Err(halt) => halt,
             };
             let cause = match halt {

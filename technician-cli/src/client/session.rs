@@ -20,6 +20,7 @@ use super::attach::{Attached, Attachment, Opening, attach};
 use super::keeper::{Command, Fate, Keeper};
 use super::{Desk, Error, Notice, Target};
 use crate::format;
+use crate::home::HomeError;
 use crate::home::sessions::OpenSession;
 
 /// How long a lost line is tried again: as long as the PC keeps the session.
@@ -67,6 +68,8 @@ pub struct Session {
     id: SessionId,
     grant: Signed<Grant>,
     current: Mutex<Current>,
+    /// Writing the session down, beside the first operation and not before it.
+    keeping: Mutex<Option<JoinHandle<Result<(), HomeError>>>>,
 }
 
 /// INVARIANT: `keeper` keeps the control stream of `attachment`.
@@ -97,7 +100,8 @@ impl Session {
         };
         let attached = Box::pin(attach(desk, target, &Opening::New(request))).await?;
         let session = Self::begin(desk, target, attached);
-        desk.home().keep_session(&session.to_keep(wanted))?;
+        let (home, kept) = (desk.home().clone(), session.to_keep(wanted));
+        *session.keeping.lock().await = Some(tokio::task::spawn_blocking(move || home.keep_session(&kept)));
         Ok(session)
     }
 
@@ -129,6 +133,7 @@ impl Session {
             id: grant.payload().session,
             grant,
             current: Mutex::new(keep(desk, attached, 1)),
+            keeping: Mutex::new(None),
         }
     }
 
@@ -165,6 +170,21 @@ impl Session {
     /// What was granted.
     pub const fn grant(&self) -> &Grant {
         self.grant.payload()
+    }
+
+    /// Waits until the session is written down in the technician's folder, where the next
+    /// program finds it. Operations and the end wait for it, too.
+    ///
+    /// # Errors
+    /// [`Error::Home`].
+    pub async fn kept(&self) -> Result<(), Error> {
+        match self.keeping.lock().await.take() {
+            Some(keeping) => Ok(keeping.await.map_err(|error| Error::Local {
+                what: "the session could not be written down",
+                error: std::io::Error::other(error),
+            })??),
+            None => Ok(()),
+        }
     }
 
     pub(super) const fn desk(&self) -> &Desk {
@@ -224,6 +244,7 @@ impl Session {
     /// # Errors
     /// [`Error::SessionOver`] if it had ended already, or what went wrong.
     pub async fn end(&self) -> Result<Arc<Closing>, Error> {
+        self.kept().await?;
         let mut attachment = self.attachment().await;
         loop {
             let mut fate = attachment.fate.clone();

@@ -85,7 +85,7 @@ pub async fn session(
     }
     let wanted = NewSession {
         scopes: needed,
-        purpose: ask::purpose(app.screen, options.purpose, needed)?,
+        purpose: ask::purpose(app.screen, options.purpose, needed).await?,
         ticket: ask::ticket(options.ticket)?,
         minutes: options.minutes.unwrap_or(DEFAULT_MINUTES),
         unattended: options.unattended,

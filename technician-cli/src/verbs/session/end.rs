@@ -161,7 +161,7 @@ async fn prepare(
 async fn ask_once(app: &App, desk: &Desk, kept: &OpenSession) -> anyhow::Result<Option<Avoided>> {
     let help =
         "if somebody would have gone there by car without this session, the drive is booked as avoided";
-    if !ask::yes("Would somebody have driven out?", help)? {
+    if !ask::yes("Would somebody have driven out?", help).await? {
         return Ok(None);
     }
     let site = match placed(desk, kept).await?.site {
@@ -170,13 +170,13 @@ async fn ask_once(app: &App, desk: &Desk, kept: &OpenSession) -> anyhow::Result<
             app.screen.hint(format!("{} is not placed at a site yet", kept.hostname));
             let sites = desk.sites().await?;
             let names = sites.into_iter().map(|site| Choice(format!("{} ({})", site.name, site.id), site.id));
-            Some(ask::choose("Where to?", names.collect())?.1)
+            Some(ask::choose("Where to?", names.collect()).await?.1)
         }
     };
     let reasons = ReasonName::ALL.map(|(reason, words)| Choice(words.to_owned(), reason));
-    let reason = ask::choose("Why?", reasons.into())?.1;
+    let reason = ask::choose("Why?", reasons.into()).await?.1;
     let same_day =
-        ask::yes("On the same day?", "no: it could have waited and ridden along with another trip")?;
+        ask::yes("On the same day?", "no: it could have waited and ridden along with another trip").await?;
     Ok(Some(Avoided { site, reason: reason.into(), urgency: urgency(same_day) }))
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn perform(app: &App, open: Open) -> anyhow::Result<()> {
     let asked: ScopeSet = open.scopes.into_iter().collect();
     let wanted = NewSession {
         scopes: asked,
-        purpose: ask::purpose(app.screen, open.purpose, asked)?,
+        purpose: ask::purpose(app.screen, open.purpose, asked).await?,
         ticket: ask::ticket(open.ticket)?,
         minutes: open.minutes,
         unattended: open.unattended,
@@ -54,6 +54,7 @@ pub(super) async fn perform(app: &App, open: Open) -> anyhow::Result<()> {
     let desk = reach::connect(app).await?;
     let target = desk.find(&open.pc).await?;
     let session = reach::open(&desk, &target, &wanted).await?;
+    session.kept().await?;
     let grant = session.grant();
     if app.screen.json() {
         app.screen.object(&json!({
