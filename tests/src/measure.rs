@@ -1,13 +1,18 @@
-//! Small tools of the benchmarks: quantiles and one plain table.
+//! Small tools of the benchmarks: percentiles and one plain table.
 
 use std::fmt;
 use std::time::Duration;
 
-/// The value that a share of `values` does not exceed; sorts them. Zero if there are none.
-pub fn quantile(values: &mut [Duration], share: f64) -> Duration {
+/// The value that `percent` of `values` do not exceed; sorts them. Zero if there are none.
+pub fn percentile(values: &mut [Duration], percent: usize) -> Duration {
     values.sort_unstable();
     let last = values.len().saturating_sub(1);
-    values.get((last as f64 * share).round() as usize).copied().unwrap_or_default()
+    values.get(last * percent / 100).copied().unwrap_or_default()
+}
+
+/// The value in the middle; sorts them.
+pub fn median(values: &mut [Duration]) -> Duration {
+    percentile(values, 50)
 }
 
 /// A table with aligned columns, as Markdown, so that it can go into a README as it is.
@@ -31,7 +36,8 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.rows.first().map_or(0, Vec::len);
-        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let width =
+            |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns).map(width).collect();
         for (nth, row) in self.rows.iter().enumerate() {
             for (cell, width) in row.iter().zip(&widths) {

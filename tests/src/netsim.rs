@@ -134,7 +134,12 @@ fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
 }
 
 /// Receives from clients until cancelled; tasks end with the runtime.
-async fn proxy(socket: std::net::UdpSocket, target: SocketAddr, up: Arc<Direction>, down: Arc<Direction>) -> io::Result<()> {
+async fn proxy(
+    socket: std::net::UdpSocket,
+    target: SocketAddr,
+    up: Arc<Direction>,
+    down: Arc<Direction>,
+) -> io::Result<()> {
     let socket = Arc::new(UdpSocket::from_std(socket)?);
     tokio::spawn(Arc::clone(&up).deliver());
     tokio::spawn(Arc::clone(&down).deliver());
@@ -195,7 +200,8 @@ struct State {
 
 impl Direction {
     fn new(quality: Quality, seed: u64, counters: Arc<Counters>) -> Arc<Self> {
-        let state = State { line: Line::new(quality, seed), underway: BTreeMap::new(), bytes: 0, sequence: 0 };
+        let state =
+            State { line: Line::new(quality, seed), underway: BTreeMap::new(), bytes: 0, sequence: 0 };
         Arc::new(Self { state: Mutex::new(state), earlier: Notify::new(), counters })
     }
 
@@ -250,7 +256,8 @@ impl Direction {
                 }
                 Err(next) => {
                     // The runtime's clock ticks in milliseconds; far below what lines do.
-                    let wait = next.map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(Instant::now()));
+                    let wait = next
+                        .map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(Instant::now()));
                     tokio::select! {
                         () = tokio::time::sleep(wait) => {}
                         () = self.earlier.notified() => {}

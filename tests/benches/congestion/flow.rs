@@ -97,8 +97,8 @@ pub(crate) async fn run(scenario: &Scenario, controller: Controller, duration: D
     let outcome = Outcome {
         goodput: rate(counter.load(Ordering::Relaxed), before.0),
         rival: rival.as_ref().map(|_| rate(rival_counter.load(Ordering::Relaxed), before.1)),
-        echo_median: measure::quantile(&mut echoes, 0.5),
-        echo_slow: measure::quantile(&mut echoes, 0.95),
+        echo_median: measure::median(&mut echoes),
+        echo_slow: measure::percentile(&mut echoes, 95),
         lost: stats.path.lost_packets as f64 / stats.path.sent_packets.max(1) as f64,
     };
     tasks.abort_all();

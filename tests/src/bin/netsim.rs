@@ -1,6 +1,6 @@
 //! The bad network as a program: put it between any client and any UDP service.
 //!
-//! `netsim --target 127.0.0.1:4433 --delay 30 --loss 0.01 --rate 20 --queue 250000`
+//! `netsim --target 127.0.0.1:4433 --delay 30 --loss 0.01 --rate 20000 --queue 250000`
 #![forbid(unsafe_code)]
 
 use std::net::SocketAddr;
@@ -33,9 +33,9 @@ struct Arguments {
     /// Share of packets overtaken by later ones, 0 to 1.
     #[arg(long, default_value_t = 0.0)]
     reorder: f64,
-    /// Megabits per second each way; without it as fast as the machine.
+    /// Kilobits per second each way; without it as fast as the machine.
     #[arg(long)]
-    rate: Option<f64>,
+    rate: Option<u64>,
     /// Bytes that wait in front of the bottleneck.
     #[arg(long, default_value_t = 256 * 1024)]
     queue: usize,
@@ -55,7 +55,7 @@ fn main() -> anyhow::Result<()> {
         jitter: Duration::from_millis(arguments.jitter),
         loss: arguments.loss,
         reorder: arguments.reorder,
-        rate: arguments.rate.map(|megabits| (megabits * 1e6) as u64),
+        rate: arguments.rate.map(|kilobits| kilobits * 1000),
         queue: arguments.queue,
         ..Quality::default()
     };
@@ -70,7 +70,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn report(direction: &str, counters: &Counters) {
-    let [delivered, lost, dropped] =
-        [&counters.delivered, &counters.lost, &counters.dropped].map(|counter| counter.load(Ordering::Relaxed));
+    let [delivered, lost, dropped] = [&counters.delivered, &counters.lost, &counters.dropped]
+        .map(|counter| counter.load(Ordering::Relaxed));
     println!("{direction}: {delivered} delivered, {lost} lost, {dropped} dropped by the full queue");
 }

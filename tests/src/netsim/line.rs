@@ -146,7 +146,10 @@ mod tests {
     }
 
     fn arrivals(fates: &[Fate]) -> Vec<Instant> {
-        fates.iter().filter_map(|fate| if let Fate::Delivered(at) = fate { Some(*at) } else { None }).collect()
+        fates
+            .iter()
+            .filter_map(|fate| if let Fate::Delivered(at) = fate { Some(*at) } else { None })
+            .collect()
     }
 
     #[test]
@@ -163,7 +166,8 @@ mod tests {
 
     #[test]
     fn same_seed_same_fates() {
-        let quality = Quality { loss: 0.2, jitter: Duration::from_millis(5), reorder: 0.1, ..Quality::default() };
+        let quality =
+            Quality { loss: 0.2, jitter: Duration::from_millis(5), reorder: 0.1, ..Quality::default() };
         let start = Instant::now();
         let fates = |seed| {
             let mut line = Line::new(quality, seed);
@@ -205,7 +209,11 @@ mod tests {
         let (start, fates) = run(ordered, 4, 1000, Duration::from_millis(1));
         let arrived = arrivals(&fates);
         assert!(arrived.is_sorted());
-        assert!((0_u32..).zip(&arrived).all(|(nth, at)| *at - start < Duration::from_millis(1) * nth + 2 * jitter));
+        assert!(
+            (0_u32..)
+                .zip(&arrived)
+                .all(|(nth, at)| *at - start < Duration::from_millis(1) * nth + 2 * jitter)
+        );
         let (_, fates) = run(Quality { reorder: 0.05, ..ordered }, 4, 1000, Duration::from_millis(1));
         let arrived = arrivals(&fates);
         let overtaken = arrived.windows(2).filter(|pair| pair[0] > pair[1]).count();

@@ -1,0 +1,79 @@
+//! Programs under measurement: started, looked at, stopped. Linux only, as `/proc` is.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+/// This benchmark's own executable, to play a part.
+pub(crate) fn own() -> Result<Command> {
+    Ok(Command::new(std::env::current_exe()?))
+}
+
+/// A running program; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Program(Child);
+
+/// Memory of a process.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Memory {
+    /// In RAM, shared libraries included, bytes.
+    pub(crate) resident: u64,
+    /// Its alone, bytes.
+    pub(crate) private: u64,
+}
+
+impl Program {
+    /// Starts it; what it says is thrown away.
+    pub(crate) fn start(mut command: Command) -> Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(Self(command.spawn().with_context(|| format!("cannot start {command:?}"))?))
+    }
+
+    /// Starts it and waits for its first line; it must not say more.
+    pub(crate) fn start_and_listen(mut command: Command) -> Result<(Self, String)> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut program = Self(command.spawn().with_context(|| format!("cannot start {command:?}"))?);
+        let mut line = String::new();
+        let output = program.0.stdout.take().context("it has an output")?;
+        BufReader::new(output).read_line(&mut line)?;
+        ensure!(!line.is_empty(), "the program ended early: {:?}", program.0.try_wait()?);
+        Ok((program, line.trim().to_owned()))
+    }
+
+    fn proc(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}", self.0.id()))
+    }
+
+    /// Its memory now.
+    pub(crate) fn memory(&self) -> Result<Memory> {
+        let text = std::fs::read_to_string(self.proc().join("smaps_rollup"))?;
+        let sum = |names: &[&str]| {
+            let fields = text.lines().filter(|line| names.iter().any(|name| line.starts_with(name)));
+            let kilobytes = fields.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+            kilobytes.sum::<u64>() * 1024
+        };
+        Ok(Memory { resident: sum(&["Rss:"]), private: sum(&["Private_Clean:", "Private_Dirty:"]) })
+    }
+
+    /// Processor time it has used so far, to the nanosecond.
+    pub(crate) fn processor(&self) -> Result<Duration> {
+        let mut nanoseconds = 0;
+        for thread in std::fs::read_dir(self.proc().join("task"))? {
+            // A thread may end while we look.
+            let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+            nanoseconds += text.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(0);
+        }
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
