@@ -19,6 +19,8 @@ A day's work:
 PC is a name, an id or the beginning of either, as long as only one PC fits.
 `distans help VERB` tells more about one verb.";
 
+const EVERYWHERE: &str = "With every verb";
+
 /// Help people at PCs far away, with their consent, without driving there.
 #[derive(Debug, Parser)]
 #[command(
@@ -42,13 +44,13 @@ pub struct Cli {
 #[derive(Debug, Args)]
 pub struct Common {
     /// Results (and failures) as JSON, one object on a line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
     /// Folder of your login, instead of $DISTANS_HOME or the usual one
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     pub home: Option<PathBuf>,
     /// Tell what happens underneath, on standard error; twice tells more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     pub verbose: u8,
 }
 

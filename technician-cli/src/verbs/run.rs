@@ -49,12 +49,12 @@ pub struct Run {
     /// Do not read standard input
     #[arg(short = 'n', long)]
     pub no_input: bool,
-    /// Session.
-    #[command(flatten)]
-    pub session: SessionOptions,
     /// The command and its arguments, after two dashes
     #[arg(value_name = "CMD", last = true, required = true, num_args = 1..)]
     pub command: Vec<String>,
+    /// Session.
+    #[command(flatten)]
+    pub session: SessionOptions,
 }
 
 /// Runs the command; gives the exit code to end with.
