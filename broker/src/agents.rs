@@ -27,6 +27,9 @@ use crate::shared::{Shared, close};
 /// Facts are taken no more often than this; a PC that tells more often waits.
 const INVENTORY_PAUSE: Duration = Duration::from_secs(1);
 
+/// So many PCs may come back in a second; a fifth of what the broker's handshakes cost.
+const BACK_PER_SECOND: u64 = 500;
+
 /// How long the last words may take to arrive.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -163,7 +166,7 @@ impl Agent<'_> {
                     self.go_away().await
                 }
                 () = self.shared.stopped.cancelled() => {
-                    Box::pin(self.farewell()).await;
+                    Box::pin(self.farewell(going)).await;
                     return ending::GOING_AWAY;
                 }
                 () = &mut end => return ending::EXPIRED,
@@ -217,14 +220,18 @@ impl Agent<'_> {
 
     /// The broker stops: come back, but not all at once.
     async fn go_away(&mut self) -> Result<(), Ending> {
-        let within = self.shared.config.settings.stop.back_within.as_secs();
+        let fleet = u64::try_from(self.shared.fleet().len()).unwrap_or(u64::MAX);
+        let within = self.shared.config.settings.stop.back_within.as_secs().min(fleet / BACK_PER_SECOND);
         let retry_after_s = u32::try_from(spread(self.id, within)).unwrap_or(u32::MAX);
         let reason = ending::meaning(u64::from(ending::GOING_AWAY)).into();
         self.send(&ToAgent::GoAway(GoAway { reason, retry_after_s })).await
     }
 
     /// Waits until the PC has everything that was sent: closing would throw it away.
-    async fn farewell(&mut self) {
+    async fn farewell(&mut self, is_told: bool) {
+        if !is_told && self.go_away().await.is_err() {
+            return;
+        }
         self.send.finish().ok();
         timeout(FAREWELL, self.send.stopped()).await.ok();
     }

@@ -21,6 +21,9 @@ use crate::start::server_config;
 /// How often byte counts go to the records and an import is noticed.
 const TICK: Duration = Duration::from_secs(5);
 
+/// How long after new documents the connections they end are ended.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
 /// How often expiries are looked at.
 const EXPIRY: Duration = Duration::from_secs(12 * 3600);
 
@@ -40,6 +43,8 @@ pub(crate) async fn run(shared: Arc<Shared>, endpoint: Endpoint, mut service: Se
                 if changed.is_err() {
                     return;
                 }
+                // Whoever published its own end shall still hear that it is done.
+                tokio::time::sleep(LAST_WORDS).await;
                 check_standing(&shared).await;
                 recheck = true;
                 next_expiry = Instant::now();

@@ -58,7 +58,7 @@ async fn a_new_policy_ends_the_connections_of_those_it_revokes() {
         policy.revoked.devices.push(pc.id);
         policy.revoked.certs.push(Sha256::of(&cia.certificate));
     });
-    world.publish("anna", &policy).await;
+    assert!(matches!(world.publish("anna", &policy).await[..], [DeskReply::Done(_)]));
     for connection in [&agent.connection, &bo.connection, &cia.connection] {
         assert_eq!(ending(connection).await, u64::from(code::REVOKED));
     }
@@ -70,6 +70,17 @@ async fn a_new_policy_ends_the_connections_of_those_it_revokes() {
         bo.connection.closed().await;
     }
     Technician::connect(&world, "cia").await;
+}
+
+#[tokio::test]
+async fn whoever_publishes_its_own_end_hears_that_it_is_done() {
+    let world = World::new().await;
+    let anna = Technician::connect(&world, "anna").await;
+    let policy = world.organisation.next_policy(|policy| {
+        policy.technicians.retain(|technician| technician.id.as_str() != "anna");
+    });
+    assert!(matches!(world.publish("anna", &policy).await[..], [DeskReply::Done(_)]));
+    assert_eq!(ending(&anna.connection).await, u64::from(code::REVOKED));
 }
 
 #[tokio::test]

@@ -39,3 +39,21 @@ async fn health_and_figures_are_told_on_loopback() {
     assert!(!body.contains("GEHEIM") && !body.contains("anna"), "no names in figures");
     assert_eq!(get(world.running.http_addr(), "/").await.0, "HTTP/1.1 404 Not Found");
 }
+
+#[tokio::test]
+async fn when_many_knock_a_newcomer_must_prove_its_address_and_gets_in() {
+    let world = World::with(|config| config.settings.limits.retry_above = 0).await;
+    Technician::connect(&world, "anna").await.pcs("pc").await;
+    let (_, body) = get(world.running.http_addr(), "/metrics").await;
+    assert!(body.contains("distans_handshakes_total{outcome=\"retried\"} 1"), "{body}");
+}
+
+#[tokio::test]
+async fn more_connections_than_configured_are_refused_at_the_door() {
+    let world = World::with(|config| config.settings.limits.connections = 2).await;
+    let _first = Technician::connect(&world, "anna").await;
+    let _second = Technician::connect(&world, "bo").await;
+    assert!(Technician::try_connect(&world, "anna").await.is_err());
+    let (_, body) = get(world.running.http_addr(), "/metrics").await;
+    assert!(body.contains("distans_handshakes_total{outcome=\"refused\"} 1"), "{body}");
+}

@@ -119,13 +119,14 @@ impl Limits {
 pub struct Stop {
     /// Relayed streams may finish for so long.
     pub drain: Duration,
-    /// PCs are told to come back spread over so long, so that they do not come all at once.
+    /// PCs are told to come back spread over at most so long, so that they do not come all at
+    /// once: 500 a second.
     pub back_within: Duration,
 }
 
 impl Default for Stop {
     fn default() -> Self {
-        Self { drain: Duration::from_secs(5), back_within: Duration::from_secs(10) }
+        Self { drain: Duration::from_secs(5), back_within: Duration::from_secs(30) }
     }
 }
 
@@ -133,7 +134,7 @@ impl Stop {
     pub(super) fn read(mut section: Section<'_, '_>) -> Self {
         Self {
             drain: Duration::from_secs(u64::from(section.number("drain_s", 5, 0..=600))),
-            back_within: Duration::from_secs(u64::from(section.number("back_within_s", 10, 0..=600))),
+            back_within: Duration::from_secs(u64::from(section.number("back_within_s", 30, 0..=600))),
         }
     }
 }
