@@ -195,3 +195,6 @@ impl Drop for Withdraw<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

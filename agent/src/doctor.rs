@@ -82,9 +82,9 @@ impl fmt::Display for Report {
                 Outcome::Failed => "FAILED",
                 Outcome::Skipped => "-",
             };
-            writeln!(out, "{:<15}{mark:<9}{}", step.name, step.found)?;
+            writeln!(out, "{:<17}{mark:<9}{}", step.name, step.found)?;
             if !step.advice.is_empty() {
-                writeln!(out, "{:<24}{}", "", step.advice)?;
+                writeln!(out, "{:<26}{}", "", step.advice)?;
             }
         }
         Ok(())

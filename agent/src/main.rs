@@ -133,6 +133,8 @@ fn show<T: std::fmt::Display + serde::Serialize>(value: &T, json: bool) -> anyho
 fn log_to_stderr(json: bool) {
     let filter = EnvFilter::try_from_env("DISTANS_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info,quinn=warn,rustls=warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr);
     if json { builder.json().init() } else { builder.init() }
 }

@@ -31,13 +31,18 @@ use crate::shared::Shared;
 use input::Input;
 use output::Output;
 
-/// Operations of one session that run or whose result the technician has not taken yet.
-const HELD_LIMIT: usize = 64;
+/// Operations of one session that run at once.
+const RUNNING_LIMIT: usize = 64;
+
+/// Operations of one session that are over and whose end the technician has not acknowledged.
+/// Of more the output is forgotten, the oldest first; the journal keeps their results.
+const OVER_LIMIT: usize = 16;
 
 /// One operation, from its admission until its result is known to the technician.
 pub(crate) struct Operation {
     id: OpId,
     session: SessionId,
+    begun: std::time::Instant,
     output: Output,
     input: Option<Input>,
     cancel: CancellationToken,
@@ -51,6 +56,7 @@ impl Operation {
         Self {
             id: request.id,
             session,
+            begun: std::time::Instant::now(),
             output: Output::new(),
             input: has_input.then(Input::new),
             cancel: CancellationToken::new(),
@@ -80,6 +86,19 @@ impl Operations {
     }
 }
 
+/// Forgets operations that are over beyond [`OVER_LIMIT`]; how many of the session run.
+fn make_room(held: &mut HashMap<OpId, Arc<Operation>>, session: SessionId) -> usize {
+    let own = held.values().filter(|operation| operation.session == session);
+    let (mut over, running): (Vec<_>, Vec<_>) = own.partition(|operation| operation.output.is_over());
+    let running = running.len();
+    over.sort_by_key(|operation| std::cmp::Reverse(operation.begun));
+    let forgotten: Vec<OpId> = over.iter().skip(OVER_LIMIT).map(|operation| operation.id).collect();
+    for op in forgotten {
+        held.remove(&op);
+    }
+    running
+}
+
 /// What to do with a stream's request.
 enum Admission {
     /// It is new: journal it, then do it.
@@ -106,8 +125,8 @@ impl Shared {
         if let Some(known) = self.recorded(live, request.id) {
             return known.map(Admission::Recorded);
         }
-        if held.values().filter(|operation| operation.session == live.id).count() >= HELD_LIMIT {
-            let text = format!("{HELD_LIMIT} operations of this session run already; wait for one to end");
+        if make_room(&mut held, live.id) >= RUNNING_LIMIT {
+            let text = format!("{RUNNING_LIMIT} operations of this session run already; wait for one to end");
             return Err(denied(DeniedBy::Limit, text));
         }
         let mut decisions = self.decisions();

@@ -105,6 +105,11 @@ impl Live {
         self.acknowledged.send_replace(true);
     }
 
+    /// True if the technician has countersigned the grant before.
+    pub(crate) fn was_acknowledged(&self) -> bool {
+        *self.acknowledged.borrow()
+    }
+
     /// Waits until the grant is countersigned; the caller bounds the time.
     pub(crate) async fn is_acknowledged(&self) {
         // The sender lives in self: the wait cannot fail.

@@ -93,7 +93,9 @@ pub fn plan(
         }
     }
     if !ask.is_empty() && !somebody {
-        let text = format!("the person at the PC must allow {ask}, and nobody is there to be asked");
+        let text = format!(
+            "{ask} must be allowed by a person at the PC; call them, or come when somebody is signed in"
+        );
         return Err(denied(DeniedBy::NobodyToAsk, text));
     }
     if ask.is_empty() && announced.is_empty() {
@@ -150,7 +152,7 @@ impl Plan {
     pub fn apply(&self, allowed: ScopeSet) -> Result<ScopeSet, Denied> {
         let allowed = allowed.intersect(self.ask);
         if allowed.is_empty() && !self.ask.is_empty() {
-            return Err(denied(DeniedBy::Person, "the person at the PC said no"));
+            return Err(denied(DeniedBy::Person, format!("nothing of {} was allowed", self.ask)));
         }
         Ok(allowed.iter().chain(self.announced.iter()).collect())
     }

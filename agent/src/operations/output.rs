@@ -101,6 +101,11 @@ impl Output {
         self.wake();
     }
 
+    /// True once the result is here.
+    pub(super) fn is_over(&self) -> bool {
+        self.buffer().result.is_some()
+    }
+
     /// What is to be sent next to somebody who has all before `offset`.
     pub(super) fn next(&self, offset: u64) -> Next {
         let buffer = self.buffer();

@@ -268,6 +268,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'_, R, W> {
 
     async fn take(&mut self, live: &Arc<Live>, message: ToAgent) -> Result<(), Stop> {
         match message {
+            // A program that comes back signs again, because it cannot know whether the first
+            // signature arrived.
+            ToAgent::GrantAck(_) if live.was_acknowledged() => Ok(()),
             ToAgent::GrantAck(ack) => {
                 if let Err(error) = self.shared.countersign_grant(live, ack.signature).await {
                     warn!(session = %live.id, %error, "the grant's countersignature was not taken");

@@ -110,11 +110,11 @@ impl Sessions {
         let offered = match answer {
             Answer::Person { allowed, who } => offer(session, now, allowed, who),
             Answer::Silence => {
-                let text = format!("nobody at the PC answered within {} s", session.plan.timeout_s);
+                let text = format!("no answer within {} s means no", session.plan.timeout_s);
                 Err(denied(DeniedBy::Silence, text))
             }
             Answer::NobodyLeft => {
-                Err(denied(DeniedBy::NobodyToAsk, "the person at the PC left before answering"))
+                Err(denied(DeniedBy::NobodyToAsk, "whoever was asked left before answering"))
             }
         };
         if offered.is_err() {
