@@ -89,7 +89,15 @@ impl Listener {
 
     pub(crate) async fn accept(&mut self) -> io::Result<(Stream, Peer)> {
         self.next.connect().await?;
-        let next = instance(&self.name, &self.descriptor, false)?;
+        let next = match instance(&self.name, &self.descriptor, false) {
+            Ok(next) => next,
+            Err(error) => {
+                // All instances are taken. This peer is dropped; else it would count as newly
+                // connected in every further call, and the caller would turn in circles.
+                self.next.disconnect()?;
+                return Err(error);
+            }
+        };
         let stream = std::mem::replace(&mut self.next, next);
         let mut pid = 0;
         // SAFETY: the pipe is open; `pid` is a live variable.
