@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use aws_lc_rs::hmac;
 use distans_proto::time::Timestamp;
 use distans_trust::certs::{self, Summary};
 use distans_trust::expiry::{self, Stage};
@@ -38,6 +39,15 @@ pub(crate) struct ServiceIdentity {
 /// Reads the private key behind the broker's certificate.
 pub(crate) fn tls_key(directory: &Directory) -> anyhow::Result<P256Key> {
     read_key(&directory.tls_key())
+}
+
+/// What tells PCs that the broker they still speak to is gone: bound to the broker's key, so that
+/// it outlives a crash without a file of its own.
+pub(crate) fn reset_secret(key: &P256Key) -> [u8; 32] {
+    let hmac = hmac::Key::new(hmac::HMAC_SHA256, key.to_pkcs8());
+    let mut secret = [0; 32];
+    secret.copy_from_slice(hmac::sign(&hmac, b"distans stateless reset").as_ref());
+    secret
 }
 
 /// Reads certificate and key and checks that they belong together. Whether the organisation

@@ -2,11 +2,10 @@
 //! for tests.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use distans_broker_core::presence::Fleet;
 use distans_broker_core::pseudonym::Pseudonyms;
 use distans_broker_store::{DeviceQuery, Store};
@@ -72,7 +71,8 @@ impl Broker {
             format!("cannot listen on TCP {} for health and metrics", settings.http.listen)
         })?;
         let server = server_config(&config, &service, documents.verifier())?;
-        let endpoint = endpoint::server_endpoint(settings.broker.listen, server)?;
+        let secret = identity::reset_secret(&identity::tls_key(directory)?);
+        let endpoint = endpoint::returning_server_endpoint(settings.broker.listen, server, &secret)?;
         let (local, http_addr) = (endpoint.local_addr()?, http.local_addr()?);
         let ends = service.summary.not_after;
         let shared = Arc::new(Shared::new(config, store, documents, device_ca, fleet, ends));
@@ -145,17 +145,9 @@ pub(crate) fn server_config(
 
 /// Opens the records with the ledger key beside them.
 pub(crate) async fn open_store(directory: &Directory) -> anyhow::Result<Store> {
-    let key = read_ledger_key(&directory.ledger_key())?;
+    let key = files::read_secret(&directory.ledger_key())?;
     let path = directory.database();
     Store::open(&path, Pseudonyms::new(&key)).await.with_context(|| format!("cannot open {}", path.display()))
-}
-
-fn read_ledger_key(path: &Path) -> anyhow::Result<[u8; 32]> {
-    let bytes = files::read_private(path)?;
-    match bytes.try_into() {
-        Ok(key) => Ok(key),
-        Err(_) => bail!("{} is damaged: it must be 32 bytes; put the file of a backup back", path.display()),
-    }
 }
 
 /// Every enrolled PC, for presence.

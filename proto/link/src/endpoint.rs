@@ -10,10 +10,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
     AsyncUdpSocket, Endpoint, EndpointConfig, Runtime, TokioRuntime, TransportConfig, ValidationTokenConfig,
 };
+use quinn_proto::HashedConnectionIdGenerator;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::calm_socket::CalmSocket;
@@ -38,6 +40,10 @@ const INCOMING_BUFFER: u64 = 16 * 1024;
 
 /// The same for all attempts together.
 const INCOMING_BUFFER_TOTAL: u64 = 16 * 1024 * 1024;
+
+/// Least time between two stateless resets. A reset is smaller than what provokes it, so it
+/// amplifies nothing; after a restart 10,000 agents must all hear of it.
+const RESET_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Kernel buffers of the broker's socket, as far as the system allows: all agents come back at
 /// once after a restart.
@@ -109,7 +115,32 @@ pub fn client_config(
 /// # Errors
 /// [`EndpointError::Bind`].
 pub fn server_endpoint(address: SocketAddr, config: quinn::ServerConfig) -> Result<Endpoint, EndpointError> {
-    build(address, Some(config), SERVER_SOCKET_BUFFER)
+    build(address, EndpointConfig::default(), Some(config), SERVER_SOCKET_BUFFER)
+        .map_err(|source| EndpointError::Bind { address, source })
+}
+
+/// As [`server_endpoint`], for a server that may be killed and come back: whoever still speaks to
+/// its dead predecessor is told so (QUIC's stateless reset) with the next packet, a keep-alive at
+/// the latest, instead of waiting out the idle time. `secret` is the same in every life of the
+/// server and known to nobody else: with it one could end connections.
+///
+/// # Errors
+/// [`EndpointError::Bind`].
+pub fn returning_server_endpoint(
+    address: SocketAddr,
+    config: quinn::ServerConfig,
+    secret: &[u8; 32],
+) -> Result<Endpoint, EndpointError> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    // Connection ids that the predecessor made must be recognised as ours.
+    let mut ids = [0; 8];
+    ids.copy_from_slice(&hmac::sign(&key, b"distans connection ids").as_ref()[..8]);
+    let ids = u64::from_be_bytes(ids);
+    let mut endpoint = EndpointConfig::new(Arc::new(key));
+    endpoint
+        .cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(ids)))
+        .min_reset_interval(RESET_INTERVAL);
+    build(address, endpoint, Some(config), SERVER_SOCKET_BUFFER)
         .map_err(|source| EndpointError::Bind { address, source })
 }
 
@@ -119,7 +150,8 @@ pub fn server_endpoint(address: SocketAddr, config: quinn::ServerConfig) -> Resu
 /// # Errors
 /// [`EndpointError::Bind`].
 pub fn client_endpoint(bind: SocketAddr) -> Result<Endpoint, EndpointError> {
-    build(bind, None, CLIENT_SOCKET_BUFFER).map_err(|source| EndpointError::Bind { address: bind, source })
+    build(bind, EndpointConfig::default(), None, CLIENT_SOCKET_BUFFER)
+        .map_err(|source| EndpointError::Bind { address: bind, source })
 }
 
 /// The address to bind to when dialling `remote`: any local one of the same family, any port.
@@ -130,7 +162,12 @@ pub fn any_address_for(remote: SocketAddr) -> SocketAddr {
     }
 }
 
-fn build(address: SocketAddr, server: Option<quinn::ServerConfig>, buffer: usize) -> io::Result<Endpoint> {
+fn build(
+    address: SocketAddr,
+    endpoint: EndpointConfig,
+    server: Option<quinn::ServerConfig>,
+    buffer: usize,
+) -> io::Result<Endpoint> {
     let runtime = Arc::new(TokioRuntime);
     let socket: Arc<dyn AsyncUdpSocket> =
         match bind(address, buffer).and_then(|socket| runtime.wrap_udp_socket(socket)) {
@@ -139,7 +176,7 @@ fn build(address: SocketAddr, server: Option<quinn::ServerConfig>, buffer: usize
             // quinn's socket insists on options some systems lack; a failed bind fails here again.
             Err(_) => Arc::new(PlainSocket::new(bind(address, buffer)?)?),
         };
-    Endpoint::new_with_abstract_socket(EndpointConfig::default(), server, socket, runtime)
+    Endpoint::new_with_abstract_socket(endpoint, server, socket, runtime)
 }
 
 fn bind(address: SocketAddr, buffer: usize) -> io::Result<std::net::UdpSocket> {

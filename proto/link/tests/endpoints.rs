@@ -89,3 +89,51 @@ async fn futures_pending<F: Future + Unpin>(future: &mut F) -> bool {
     std::future::poll_fn(|cx| std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_pending()))
         .await
 }
+
+#[tokio::test]
+async fn a_server_that_was_killed_and_came_back_says_so_at_once() -> TestResult {
+    let certified = rcgen::generate_simple_self_signed(vec!["localhost".into()])?;
+    let certificate = certified.cert.der().clone();
+    let server_config = || -> Result<_, Box<dyn std::error::Error>> {
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+        let tls = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key.into())?;
+        Ok(endpoint::server_config(tls, transport::broker_side())?)
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate.clone())?;
+    let tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let secret = [7; 32];
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+
+    // A first life in a runtime of its own, which is dropped without a word, as a kill does.
+    let first_life = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let guard = first_life.enter();
+    let server = endpoint::returning_server_endpoint(any, server_config()?, &secret)?;
+    drop(guard);
+    let address = server.local_addr()?;
+    first_life.spawn(async move {
+        if let Some(incoming) = server.accept().await {
+            let _held = incoming.await;
+            std::future::pending::<()>().await;
+        }
+    });
+    let client = endpoint::client_endpoint(endpoint::any_address_for(address))?;
+    let config = endpoint::client_config(tls, transport::agent_side())?;
+    let connection = client.connect_with(config, address, "localhost")?.await?;
+    first_life.shutdown_background();
+
+    let _second_life = loop {
+        match endpoint::returning_server_endpoint(address, server_config()?, &secret) {
+            Ok(server) => break server,
+            Err(_) => tokio::task::yield_now().await, // the first one's socket is still being closed
+        }
+    };
+    let (mut send, _recv) = connection.open_bi().await?;
+    send.write_all(b"are you still there?").await?;
+    // Far below the idle time; a lost datagram is sent again within it.
+    let why = tokio::time::timeout(Duration::from_secs(30), connection.closed()).await?;
+    assert!(matches!(why, quinn::ConnectionError::Reset), "{why}");
+    Ok(())
+}

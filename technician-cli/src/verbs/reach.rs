@@ -83,6 +83,15 @@ pub async fn session(
             Err(error) => return Err(error.into()),
         }
     }
+    if let Some(short) = app.home.open_sessions(format::now())?.iter().find(|open| open.device == target.id) {
+        let missing = needed.minus(short.scopes);
+        if !missing.is_empty() {
+            app.screen.hint(format!(
+                "the open session with {} does not allow {missing} (it allows {}); a new one is needed",
+                short.hostname, short.scopes
+            ));
+        }
+    }
     let wanted = NewSession {
         scopes: needed,
         purpose: ask::purpose(app.screen, options.purpose, needed).await?,

@@ -3,11 +3,9 @@
 //! The sum counts a place once a day and is the *upper bound*: it knows nothing of shared trips.
 //! The cautious figure comes from the settlement, never from here.
 
-use std::collections::BTreeSet;
-
 use clap::Args;
 use distans_proto::text::Untrusted;
-use distans_proto::trips::{EntryKind, EntryRecord, LedgerFilter};
+use distans_proto::trips::{EntryKind, EntryRecord, LedgerFilter, upper_bound_m};
 use serde_json::{Value, json};
 
 use super::App;
@@ -71,17 +69,6 @@ pub async fn perform(app: &App, trips: Trips) -> anyhow::Result<()> {
         )
         .into()),
     }
-}
-
-/// The upper bound: for each day and place once, there and back, over avoided entries in force.
-pub fn upper_bound_m(entries: &[EntryRecord]) -> u64 {
-    let mut stops = BTreeSet::new();
-    let active =
-        entries.iter().filter(|entry| entry.kind == EntryKind::Avoided && entry.reversed_by.is_none());
-    active
-        .filter(|entry| stops.insert((&entry.service_date, &entry.site)))
-        .map(|entry| 2 * u64::from(entry.road_m.unwrap_or(0)))
-        .sum()
 }
 
 /// An entry's kind in words.

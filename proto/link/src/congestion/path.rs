@@ -9,7 +9,7 @@
 //! - by a share of losses that no tolerable line has ([`HEAVY_PERMILLE`]): a policer without a queue.
 //!
 //! On a jittery line the bounds move up by twice what rounds differ, and one coincidence is not
-//! enough: the losses of two rounds in a row must look explained. The figures were chosen by
+//! enough: the losses of two rounds in a row must look explained, unless much is lost already. The figures were chosen by
 //! measurement (`tests/benches/congestion`).
 
 use std::time::{Duration, Instant};
@@ -25,6 +25,9 @@ const JITTERY: Duration = Duration::from_millis(2);
 
 /// Permille of bytes lost from which on sending less must be the answer.
 const HEAVY_PERMILLE: u64 = 60;
+
+/// Permille of bytes lost from which on one coincidence is enough: noise is seldom that dense.
+const SUSPECT_PERMILLE: u64 = 20;
 
 /// Bytes that must have been judged before a share of losses means anything.
 const ENOUGH: u64 = 100 * 1200;
@@ -74,12 +77,13 @@ impl Path {
     /// cure, as far as is known.
     pub fn lost(&mut self, bytes: u64) -> bool {
         self.traffic.now.lost += bytes;
-        if self.traffic.is_heavy() {
+        if self.traffic.loses(HEAVY_PERMILLE) {
             return true;
         }
         let looks_explained = self.queue() >= self.bound();
         let rounds = self.suspicion.of(looks_explained, self.round.number);
-        looks_explained && (!self.jitter.is_high() || rounds > 1)
+        let one_will_do = !self.jitter.is_high() || self.traffic.loses(SUSPECT_PERMILLE);
+        looks_explained && (one_will_do || rounds > 1)
     }
 
     /// Delay of the last round above the fastest known.
@@ -232,10 +236,11 @@ impl Traffic {
         }
     }
 
-    fn is_heavy(&self) -> bool {
+    /// More than so many permille, as far as is known.
+    fn loses(&self, permille: u64) -> bool {
         let lost = self.now.lost + self.before.lost;
         let judged = lost + self.now.acknowledged + self.before.acknowledged;
-        judged >= ENOUGH && lost * 1000 > judged * HEAVY_PERMILLE
+        judged >= ENOUGH && lost * 1000 > judged * permille
     }
 }
 
