@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use distans_link::congestion::LossTolerantConfig;
 use distans_link::{endpoint, transport};
 use distans_tests::measure;
-use distans_tests::netsim::NetSim;
+use distans_tests::netsim::{NetSim, Network};
 use quinn::congestion::{BbrConfig, CubicConfig};
 use quinn::{ClientConfig, Connection, Endpoint, RecvStream, SendStream};
 use tokio::task::JoinSet;
@@ -61,11 +61,16 @@ const ECHO: u8 = b'e';
 const ECHO_BYTES: usize = 64;
 const ECHO_EVERY: Duration = Duration::from_millis(50);
 
-/// Runs `controller` for `duration`.
-pub(crate) async fn run(scenario: &Scenario, controller: Controller, duration: Duration) -> Result<Outcome> {
+/// Runs `controller` for `duration` with these dice.
+pub(crate) async fn run(
+    scenario: &Scenario,
+    seed: u64,
+    controller: Controller,
+    duration: Duration,
+) -> Result<Outcome> {
     let (certificate, server) = listen()?;
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let net = NetSim::start(any, server.local_addr()?, scenario.network)?;
+    let net = NetSim::start(any, server.local_addr()?, Network { seed, ..scenario.network })?;
     let mut tasks = JoinSet::new();
     let counter = Arc::new(AtomicU64::new(0));
     let (ours, ()) = tokio::try_join!(

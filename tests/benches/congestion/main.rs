@@ -31,7 +31,10 @@ struct Arguments {
     /// Only controllers whose name contains this.
     #[arg(long, default_value = "")]
     controller: String,
-    /// The dice.
+    /// Runs of each, with dice of their own; the one whose goodput is in the middle is shown.
+    #[arg(long, default_value_t = 1)]
+    runs: u64,
+    /// The first run's dice.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Given by `cargo bench`.
@@ -43,22 +46,28 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let seconds = if arguments.short { 1 } else { arguments.seconds };
     let duration = Duration::from_secs(seconds);
+    let last = arguments.seed + arguments.runs.max(1) - 1;
     println!(
-        "{seconds} s a run, seed {}; echo: 64 bytes every 50 ms on the bulk's connection",
+        "{seconds} s a run, seeds {} to {last}; echo: 64 bytes every 50 ms beside the bulk",
         arguments.seed
     );
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut table =
         Table::new(&["line", "controller", "goodput", "echo median", "echo 95 %", "lost", "beside Cubic"]);
-    for scenario in
-        scenarios::all(arguments.seed).iter().filter(|scenario| scenario.name.contains(&arguments.only))
-    {
+    for scenario in scenarios::all().iter().filter(|scenario| scenario.name.contains(&arguments.only)) {
         for controller in Controller::ALL.into_iter().filter(|one| one.name().contains(&arguments.controller))
         {
-            let outcome = runtime
-                .block_on(flow::run(scenario, controller, duration))
-                .with_context(|| format!("{} on {}", controller.name(), scenario.name))?;
-            table.row(&row(scenario, controller, &outcome));
+            let mut outcomes = Vec::new();
+            for seed in arguments.seed..=last {
+                let run = flow::run(scenario, seed, controller, duration);
+                let outcome = runtime.block_on(run);
+                outcomes
+                    .push(outcome.with_context(|| format!("{} on {}", controller.name(), scenario.name))?);
+            }
+            outcomes.sort_by(|one, other| one.goodput.total_cmp(&other.goodput));
+            if let Some(middle) = outcomes.get(outcomes.len() / 2) {
+                table.row(&row(scenario, controller, middle));
+            }
         }
     }
     print!("{table}");
