@@ -4,6 +4,7 @@
 //! future is small: whatever handles a message is boxed and gone again when it is answered, and
 //! documents for all are shared bytes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use distans_broker_core::presence::{ConnectionNumber, bounded_hostname};
@@ -40,33 +41,53 @@ type Ending = u32;
 pub(crate) struct Agent<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) id: DeviceId,
-    pub(crate) spki: &'a [u8],
+    pub(crate) spki: Box<[u8]>,
     send: SendStream,
     held: DocumentVersions,
     next_inventory: Instant,
 }
 
 /// Serves the connection until it ends.
-pub(crate) async fn serve(shared: &Shared, connection: Connection, device: &DeviceIdentity) {
-    let (reader, send, hello) = match Box::pin(hello(shared, &connection)).await {
+pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection, device: DeviceIdentity) {
+    let ends = device.not_after;
+    let (mut agent, reader, number) = match Box::pin(begin(&shared, &connection, device)).await {
         Ok(begun) => begun,
         Err(code) => return close(&connection, code),
     };
+    let code = agent.run(reader, ends).await;
+    close(&connection, code);
+    Box::pin(leave(&shared, agent.id, number)).await;
+}
+
+/// From the first message to the welcome, with everything that happens once.
+async fn begin<'a>(
+    shared: &'a Shared,
+    connection: &Connection,
+    device: DeviceIdentity,
+) -> Result<(Agent<'a>, FrameReader<RecvStream>, ConnectionNumber), Ending> {
+    let (reader, send, hello) = hello(shared, connection).await?;
     let hostname = bounded_hostname(&hello.hostname);
-    let Some(number) = arrive(shared, device.id, &hostname, &connection) else {
-        return close(&connection, ending::UNKNOWN);
-    };
-    let agent = Agent {
+    let number = arrive(shared, device.id, &hostname, connection).ok_or(ending::UNKNOWN)?;
+    let mut agent = Agent {
         shared,
         id: device.id,
-        spki: &device.spki,
+        spki: device.spki.into(),
         send,
         held: hello.documents,
         next_inventory: Instant::now(),
     };
-    let code = agent.run(reader, device.not_after, hostname).await;
-    close(&connection, code);
-    leave(shared, device.id, number).await;
+    let now = clock::now();
+    let welcome = Welcome { versions: VersionRange::OURS, now, certificate_ends: device.not_after };
+    let welcomed = match agent.send(&ToAgent::Welcome(welcome)).await {
+        Ok(()) => agent.send_documents().await,
+        Err(code) => Err(code),
+    };
+    if let Err(code) = welcomed {
+        leave(shared, device.id, number).await;
+        return Err(code);
+    }
+    seen(shared, device.id, now, Some(hostname)).await;
+    Ok((agent, reader, number))
 }
 
 /// The control stream and the first message on it.
@@ -122,7 +143,7 @@ async fn leave(shared: &Shared, id: DeviceId, number: ConnectionNumber) {
     };
     if gone {
         tracing::debug!(device = %id, "a pc is gone");
-        Box::pin(seen(shared, id, now, None)).await;
+        seen(shared, id, now, None).await;
     }
 }
 
@@ -134,24 +155,13 @@ async fn seen(shared: &Shared, device: DeviceId, at: Timestamp, hostname: Option
 }
 
 impl Agent<'_> {
-    async fn run(
-        mut self,
-        mut reader: FrameReader<RecvStream>,
-        certificate_ends: Timestamp,
-        hostname: Untrusted,
-    ) -> Ending {
-        let now = clock::now();
-        let welcome = Welcome { versions: VersionRange::OURS, now, certificate_ends };
-        if let Err(code) = self.send(&ToAgent::Welcome(welcome)).await {
-            return code;
-        }
-        Box::pin(seen(self.shared, self.id, now, Some(hostname))).await;
+    /// Messages, until one of many reasons ends the connection.
+    async fn run(&mut self, mut reader: FrameReader<RecvStream>, certificate_ends: Timestamp) -> Ending {
         let mut documents = self.shared.documents.watch();
-        let end = tokio::time::sleep(certificate_ends.since(now));
+        // Something may have been published since the welcome.
+        documents.mark_changed();
+        let end = tokio::time::sleep(certificate_ends.since(clock::now()));
         tokio::pin!(end);
-        if let Err(code) = self.send_documents().await {
-            return code;
-        }
         let mut going = false;
         loop {
             let step = tokio::select! {

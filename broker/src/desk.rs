@@ -162,13 +162,13 @@ impl Drop for Seat<'_> {
 }
 
 /// Serves requests until the connection ends.
-pub(crate) async fn serve(shared: &Arc<Shared>, connection: &Connection, technician: &TechnicianIdentity) {
-    let Some(_seat) = Seat::take(shared, technician, connection) else {
-        return close(connection, ending::BUSY);
+pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection, technician: TechnicianIdentity) {
+    let Some(_seat) = Seat::take(&shared, &technician, &connection) else {
+        return close(&connection, ending::BUSY);
     };
-    distans_link::transport::widen_for_technician(connection);
+    distans_link::transport::widen_for_technician(&connection);
     tracing::debug!(technician = %technician.id, from = %connection.remote_address(), "a technician is connected");
-    let technician = Arc::new(technician.clone());
+    let technician = Arc::new(technician);
     let reading = Arc::new(Semaphore::new(READING));
     let end = tokio::time::sleep(technician.not_after.since(clock::now()));
     tokio::pin!(end);
@@ -181,9 +181,9 @@ pub(crate) async fn serve(shared: &Arc<Shared>, connection: &Connection, technic
         };
         let (Ok(room), Ok((send, receive))) = accepted else { break ending::DONE };
         let request = Request { technician: Arc::clone(&technician), send, receive };
-        shared.relays.spawn(request.serve(Arc::clone(shared), room));
+        shared.relays.spawn(request.serve(Arc::clone(&shared), room));
     };
-    close(connection, code);
+    close(&connection, code);
 }
 
 /// A stream that a technician opened.

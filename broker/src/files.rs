@@ -138,6 +138,17 @@ pub fn read_private(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads a secret of 32 bytes.
+///
+/// # Errors
+/// It cannot be read, others could read it, or it has another length.
+pub fn read_secret(path: &Path) -> anyhow::Result<[u8; 32]> {
+    match read_private(path)?.try_into() {
+        Ok(secret) => Ok(secret),
+        Err(_) => bail!("{} is damaged: it must be 32 bytes; put the file of a backup back", path.display()),
+    }
+}
+
 fn create(path: &Path, readers: Readers) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -35,7 +35,7 @@ pub(crate) async fn listen(shared: Arc<Shared>, endpoint: Endpoint) {
         if let Some(incoming) = admit(&shared, &endpoint, incoming) {
             // Counted here and not in the task, which may begin only after many more knocked.
             let under_way = UnderWay::new(Arc::clone(&shared));
-            shared.connections.spawn(serve(Arc::clone(&shared), incoming, under_way));
+            shared.connections.spawn(meet(Arc::clone(&shared), incoming, under_way));
         }
     }
 }
@@ -98,9 +98,9 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// A whole connection, from the handshake to its end. The conversations are boxed: this future
-/// lives as long as an idle agent, and must not have room for what it never uses.
-async fn serve(shared: Arc<Shared>, incoming: Incoming, under_way: UnderWay) {
+/// A handshake, and then the conversation in a task of its own: an idle agent keeps no room for
+/// what only its handshake, or only a technician, needs.
+async fn meet(shared: Arc<Shared>, incoming: Incoming, under_way: UnderWay) {
     let shaken = handshake(&shared, incoming).await;
     drop(under_way);
     let Some(connection) = shaken else { return };
@@ -113,21 +113,22 @@ async fn serve(shared: Arc<Shared>, incoming: Incoming, under_way: UnderWay) {
         }
     };
     let count = |outcome| shared.metrics.handshakes.get_or_create(&Outcome::of(outcome)).inc();
+    let tasks = shared.connections.clone();
     match peer {
         None => {
             count("stranger");
             match Counted::new(&shared.strangers, STRANGERS) {
-                Some(_place) => Box::pin(strangers::serve(&shared, &connection)).await,
+                Some(_place) => strangers::serve(&shared, &connection).await,
                 None => close(&connection, ending::BUSY),
             }
         }
         Some(Peer::Device(device)) => {
             count("agent");
-            agents::serve(&shared, connection, &device).await;
+            tasks.spawn(agents::serve(shared, connection, device));
         }
         Some(Peer::Technician(technician)) => {
             count("technician");
-            Box::pin(desk::serve(&shared, &connection, &technician)).await;
+            tasks.spawn(desk::serve(shared, connection, technician));
         }
     }
 }

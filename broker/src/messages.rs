@@ -61,7 +61,7 @@ pub(crate) async fn renew(agent: &Agent<'_>, request: &Renew) -> Option<ToAgent>
 async fn issue_again(agent: &Agent<'_>, request: &Renew) -> Result<Vec<u8>, RenewError> {
     let shared = agent.shared;
     let key = issue::read_request(&request.csr)?;
-    if key.spki() != agent.spki {
+    if key.spki() != &*agent.spki {
         return Err(RenewError::OtherKey);
     }
     let (now, serial) = (clock::now(), random::<16>()?);
@@ -109,7 +109,7 @@ async fn store_own(agent: &Agent<'_>, record: SessionRecord) -> Result<Checked, 
     if claimed.device() != agent.id {
         return Err(ReceiptRefusal::Mismatch("pc").into());
     }
-    let key = PublicKey::from_spki(agent.spki).map_err(|_| ReceiptRefusal::NotSigned("grant"))?;
+    let key = PublicKey::from_spki(&agent.spki).map_err(|_| ReceiptRefusal::NotSigned("grant"))?;
     let checked = claimed.check(&key)?;
     store(agent.shared, checked, record).await
 }
