@@ -43,6 +43,9 @@ fn mode(
     if !unattended {
         return Ok(mode);
     }
+    if let Some(refusal) = needs_strong(scope) {
+        return Err(refusal);
+    }
     if let Some(reason) = rights.attended_only {
         return Err(denied(
             DeniedBy::State,
@@ -57,6 +60,17 @@ fn mode(
         return Err(denied(DeniedBy::Policy, text));
     }
     Ok(ConsentMode::Unattended)
+}
+
+/// Why a scope is not done without a person at the PC, whatever the rules say: it would need a
+/// request signed with the technician's long-term key, and there are none yet.
+fn needs_strong(scope: Scope) -> Option<Denied> {
+    (scope == Scope::CommandSystem).then(|| {
+        let text = format!(
+            "{scope} without a person at the PC needs a request signed with a long-term key, which this version does not know; come when somebody is there"
+        );
+        denied(DeniedBy::State, text)
+    })
 }
 
 /// Sorts the scopes of a request. `somebody` is true if a person can be asked and shown things.
@@ -85,7 +99,10 @@ pub fn plan(
                     );
                     refusal.get_or_insert(denied(DeniedBy::State, text));
                 }
-                _ => announced = announced.with(scope),
+                _ => match needs_strong(scope).filter(|_| !somebody) {
+                    Some(reason) => _ = refusal.get_or_insert(reason),
+                    None => announced = announced.with(scope),
+                },
             },
             Err(reason) => {
                 refusal.get_or_insert(reason);
@@ -284,6 +301,30 @@ mod tests {
             decide(untrusted, "anna", &unattended, true, now()).expect_err("no signer").by,
             DeniedBy::State
         );
+    }
+
+    #[test]
+    fn no_rule_gives_system_commands_with_nobody_there() {
+        let unattended = json!([{"group": "kontor", "scopes": ["command", "command:system"]}]);
+        let denied = decide(
+            |p| p["unattended"] = unattended.clone(),
+            "bo",
+            &request("command:system", true),
+            true,
+            now(),
+        );
+        assert_eq!(denied.expect_err("needs a strong signature").by, DeniedBy::State);
+        let both = request("command command:system", true);
+        let plan = decide(|p| p["unattended"] = unattended, "bo", &both, false, now()).expect("a plan");
+        assert_eq!(plan.announced, scopes("command"));
+        for (mode, somebody) in
+            [("announce", false), ("announce", true), ("unattended", false), ("unattended", true)]
+        {
+            let rule = json!({"rules": [{"group": "kontor", "scope": "command:system", "mode": mode}]});
+            let asked = request("command:system", false);
+            let decided = decide(|p| p["consent"] = rule, "bo", &asked, somebody, now());
+            assert_eq!(decided.is_ok(), somebody, "{mode}");
+        }
     }
 
     proptest! {
