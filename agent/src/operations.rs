@@ -15,6 +15,7 @@ pub(crate) mod stream;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use distans_agent_core::journal::Record;
 use distans_agent_core::journal::record::{OpAccepted, OpAcknowledged, OpFinished};
@@ -42,7 +43,7 @@ const OVER_LIMIT: usize = 16;
 pub(crate) struct Operation {
     id: OpId,
     session: SessionId,
-    begun: std::time::Instant,
+    begun: Instant,
     output: Output,
     input: Option<Input>,
     cancel: CancellationToken,
@@ -56,7 +57,7 @@ impl Operation {
         Self {
             id: request.id,
             session,
-            begun: std::time::Instant::now(),
+            begun: Instant::now(),
             output: Output::new(),
             input: has_input.then(Input::new),
             cancel: CancellationToken::new(),
@@ -136,7 +137,7 @@ impl Shared {
             .sessions
             .get(live.id)
             .ok_or_else(|| denied(DeniedBy::Session, "the session is over"))?;
-        let permit = permit(session, &place, request)?;
+        let permit = permit(session, &place, Instant::now(), request)?;
         decisions.sessions.began(live.id);
         let operation = Arc::new(Operation::new(live.id, request));
         held.insert(request.id, Arc::clone(&operation));

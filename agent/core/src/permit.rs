@@ -3,6 +3,8 @@
 //!
 //! A new operation gets one row in [`scope_of`].
 
+use std::time::Instant;
+
 use distans_proto::ids::{OpId, SessionId, TechnicianId};
 use distans_proto::inner::{Denied, DeniedBy, Op, OpRequest};
 use distans_proto::scope::Scope;
@@ -59,11 +61,16 @@ impl Permit {
     }
 }
 
-/// Permits one operation in a session, or says why not.
+/// Permits one operation in a session, or says why not. `instant` is now on the steady clock.
 ///
 /// # Errors
 /// [`Denied`].
-pub fn permit(session: &Session, place: &Place<'_>, request: &OpRequest) -> Result<Permit, Denied> {
+pub fn permit(
+    session: &Session,
+    place: &Place<'_>,
+    instant: Instant,
+    request: &OpRequest,
+) -> Result<Permit, Denied> {
     match session.phase() {
         Phase::Live => {}
         Phase::Asking | Phase::Offered | Phase::WaitingAck => {
@@ -73,7 +80,7 @@ pub fn permit(session: &Session, place: &Place<'_>, request: &OpRequest) -> Resu
             return Err(denied(DeniedBy::Session, format!("the session is over: {}", reason.words())));
         }
     }
-    if place.now >= session.expires() {
+    if session.is_expired(place.now, instant) {
         return Err(denied(DeniedBy::Session, "the session's time is up"));
     }
     if session.operations() >= OPERATIONS_LIMIT {

@@ -72,6 +72,10 @@ pub struct Session {
     /// INVARIANT: empty before [`Phase::Offered`], never grows after.
     scopes: ScopeSet,
     expires: Timestamp,
+    /// How long it may last, and from the grant on until when on a clock nobody can set: the
+    /// session ends when the first of the two clocks says so.
+    life: Duration,
+    deadline: Option<Instant>,
     /// Live attachments' epochs.
     epochs: Vec<u8>,
     last_epoch: u8,
@@ -104,6 +108,11 @@ impl Session {
     /// Until when at most.
     pub const fn expires(&self) -> Timestamp {
         self.expires
+    }
+
+    /// True if its time is up by one of the two clocks.
+    pub fn is_expired(&self, now: Timestamp, instant: Instant) -> bool {
+        now >= self.expires || self.deadline.is_some_and(|deadline| instant >= deadline)
     }
 
     /// True if nobody was to be asked.
@@ -155,7 +164,7 @@ impl Session {
     fn due(&self, now: Timestamp, instant: Instant) -> Option<EndReason> {
         let waited = self.waiting_since.map(|since| instant.saturating_duration_since(since));
         match self.phase {
-            Phase::WaitingAck | Phase::Live if now >= self.expires => Some(EndReason::Expired),
+            Phase::WaitingAck | Phase::Live if self.is_expired(now, instant) => Some(EndReason::Expired),
             Phase::WaitingAck if !self.epochs.is_empty() && waited? >= ACK_WINDOW => {
                 Some(EndReason::Abandoned)
             }

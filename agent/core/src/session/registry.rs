@@ -72,6 +72,7 @@ impl Sessions {
             ));
         }
         let minutes = request.minutes.min(rights.policy.max_session_min);
+        let expires = place.now.plus(Duration::from_secs(u64::from(minutes) * 60)).min(caller.expires);
         let mut session = Session {
             id: request.session,
             caller: caller.clone(),
@@ -82,7 +83,9 @@ impl Sessions {
             phase: Phase::Asking,
             plan,
             scopes: ScopeSet::EMPTY,
-            expires: place.now.plus(Duration::from_secs(u64::from(minutes) * 60)).min(caller.expires),
+            expires,
+            life: expires.since(place.now),
+            deadline: None,
             epochs: Vec::new(),
             last_epoch: 0,
             waiting_since: None,
@@ -130,6 +133,7 @@ impl Sessions {
     pub fn granted(&mut self, id: SessionId, instant: Instant) -> Result<(), Denied> {
         let session = self.phase(id, Phase::Offered)?;
         session.phase = Phase::WaitingAck;
+        session.deadline = instant.checked_add(session.life);
         session.epochs.push(session.last_epoch);
         session.waiting_since = Some(instant);
         Ok(())
@@ -253,6 +257,8 @@ impl Sessions {
         });
         let (technician_name, organisation) = names.unwrap_or_default();
         let acknowledged = entry.papers.as_ref().is_some_and(|papers| papers.grant_ack.is_some());
+        // A clock that was set back meanwhile gives no time that was not granted.
+        let life = entry.expires.since(place.now.max(entry.at));
         self.sessions.insert(
             id,
             Session {
@@ -266,6 +272,8 @@ impl Sessions {
                 plan: Plan { ask: ScopeSet::EMPTY, announced: ScopeSet::EMPTY, timeout_s: 0 },
                 scopes: entry.scopes,
                 expires: entry.expires,
+                life,
+                deadline: instant.checked_add(life),
                 epochs: Vec::new(),
                 last_epoch: 0,
                 waiting_since: Some(instant),

@@ -207,7 +207,7 @@ impl World {
             Step::Operate { session, system, diagnose } => {
                 let request = op(system, diagnose);
                 let Some(found) = self.sessions.get(id(session)) else { return Ok(()) };
-                if let Ok(permit) = permit(found, &place, &request) {
+                if let Ok(permit) = permit(found, &place, self.instant, &request) {
                     let seen = &self.seen[&id(session)];
                     // I1: a live grant, in its time.
                     prop_assert_eq!(found.phase(), Phase::Live);
@@ -350,9 +350,26 @@ fn a_grant_nobody_acknowledges_ends() {
     assert_eq!(sessions.due(now(), instant + ACK_WINDOW - Duration::from_secs(1)), []);
     assert_eq!(sessions.due(now(), instant + ACK_WINDOW), [(id(1), EndReason::Abandoned)]);
     assert!(
-        permit(sessions.get(id(1)).expect("there"), &place, &op(false, true)).is_err(),
+        permit(sessions.get(id(1)).expect("there"), &place, instant, &op(false, true)).is_err(),
         "not acknowledged"
     );
+}
+
+#[test]
+fn a_clock_that_is_set_back_gives_no_more_time() {
+    let (group, instant) = ("kontor".parse().expect("a label"), Instant::now());
+    let mut sessions = Sessions::new();
+    live(&mut sessions, &place(&policies()[0], &group, now()), 1, instant);
+    let set_back = now().minus(Duration::from_secs(86_400));
+    let place = place(&policies()[0], &group, set_back);
+    let may = |sessions: &Sessions, instant| {
+        permit(sessions.get(id(1)).expect("there"), &place, instant, &op(false, true))
+    };
+    let late = instant + Duration::from_secs(3600);
+    let in_time = late - Duration::from_secs(1);
+    assert!(sessions.due(set_back, in_time).is_empty() && may(&sessions, in_time).is_ok());
+    assert!(may(&sessions, late).is_err());
+    assert_eq!(sessions.due(set_back, late), [(id(1), EndReason::Expired)]);
 }
 
 #[test]
