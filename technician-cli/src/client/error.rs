@@ -111,6 +111,18 @@ pub enum Error {
         /// What did not hold.
         cause: String,
     },
+    /// The broker's name for a PC is not the one it was enrolled under.
+    #[error(
+        "the broker calls this PC {called}, but it was enrolled as {enrolled}; nothing was sent to it. If it was renamed, give its id and the command goes ahead: {id}; else tell your administrator"
+    )]
+    OtherName {
+        /// By the broker.
+        called: Untrusted,
+        /// As its endorsement says.
+        enrolled: Untrusted,
+        /// Its id.
+        id: DeviceId,
+    },
     /// A signed document, grant or receipt does not hold.
     #[error("{what} does not hold: {cause}; tell your administrator")]
     Forged {
@@ -174,9 +186,10 @@ impl Error {
             | Self::BrokerClosed(_)
             | Self::Line(_)
             | Self::LineLost { .. } => Exit::Broker,
-            Self::BrokerUntrusted { .. } | Self::DeviceUntrusted { .. } | Self::Forged { .. } => {
-                Exit::Untrusted
-            }
+            Self::BrokerUntrusted { .. }
+            | Self::DeviceUntrusted { .. }
+            | Self::OtherName { .. }
+            | Self::Forged { .. } => Exit::Untrusted,
             Self::Refused(refused) => match refused.code {
                 RefusalCode::NotFound => Exit::NotFound,
                 RefusalCode::Offline => Exit::Offline,
@@ -200,6 +213,9 @@ impl Error {
             Self::CertificateExpired { ended, .. } => json!({ "ended": format::utc(*ended) }),
             Self::Offline { last_seen, .. } => json!({ "last_seen": last_seen.and_then(format::utc) }),
             Self::Refused(refused) => json!({ "reason": refused.code.name() }),
+            Self::OtherName { called, enrolled, id } => {
+                json!({ "called": called, "enrolled": enrolled, "id": id })
+            }
             Self::Denied(denied) => json!({ "by": denied.by, "rule": denied.text }),
             Self::AmbiguousPc { candidates, .. } => {
                 let list = candidates.iter().map(|one| json!({ "id": one.id, "name": one.hostname }));

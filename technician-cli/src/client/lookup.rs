@@ -23,7 +23,7 @@ pub const CANDIDATES: usize = 10;
 pub struct Target {
     /// Id.
     pub id: DeviceId,
-    /// Host name as the PC last told the broker; for showing only.
+    /// Host name at its enrolment, which its endorsement signs.
     pub hostname: Untrusted,
     /// What was verified: group and key.
     pub verified: VerifiedDevice,
@@ -34,19 +34,19 @@ pub struct Target {
 }
 
 impl Target {
-    /// Verifies the chain of the PC `id` as the documents stand.
+    /// Verifies the chain of the PC `id` as the documents stand; `called` is for the error only.
     ///
     /// # Errors
     /// [`Error::DeviceUntrusted`].
     pub fn verify(
         trust: &Trust,
         id: DeviceId,
-        hostname: &Untrusted,
+        called: &Untrusted,
         endorsement: &[u8],
         token_cert: &[u8],
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let untrusted = |cause: String| Error::DeviceUntrusted { name: hostname.to_string(), cause };
+        let untrusted = |cause: String| Error::DeviceUntrusted { name: called.to_string(), cause };
         let policy = trust.policy().ok_or_else(|| untrusted("no policy is held here yet".into()))?;
         let parse = |bytes: &[u8]| {
             Envelope::parse(bytes).map_err(|error| DeviceError::from(DocumentError::from(error)))
@@ -59,7 +59,7 @@ impl Target {
         }
         Ok(Self {
             id,
-            hostname: hostname.clone(),
+            hostname: verified.hostname().clone(),
             verified,
             endorsement: endorsement.to_vec(),
             token_cert: token_cert.to_vec(),
@@ -79,7 +79,8 @@ impl Target {
 
 impl Desk {
     /// The one PC that `name` means, with what its identity is worth. Newer documents are
-    /// fetched in the same round trip.
+    /// fetched in the same round trip. A PC asked for by name must have been enrolled under it:
+    /// else the broker could send the technician to another one.
     ///
     /// # Errors
     /// [`Error::NoSuchPc`], [`Error::AmbiguousPc`] or what the broker answers.
@@ -88,30 +89,55 @@ impl Desk {
         let (devices, refreshed) = tokio::join!(self.devices(filter), self.refresh_documents());
         let device = pick(name, devices?)?;
         refreshed?;
-        let target = Target::of_device(&self.trust(), &device, format::now());
+        let target = Target::of_device(&self.trust(), &device, format::now()).and_then(|target| {
+            if is_meant(name, &device, &target.hostname) {
+                Ok(target)
+            } else {
+                Err(Error::OtherName {
+                    called: device.hostname.clone(),
+                    enrolled: target.hostname,
+                    id: target.id,
+                })
+            }
+        });
         Ok((device, target))
     }
 
     /// The one PC that `name` means, its identity verified.
     ///
     /// # Errors
-    /// As [`Self::look_up`], and [`Error::DeviceUntrusted`].
+    /// As [`Self::look_up`], [`Error::DeviceUntrusted`] and [`Error::OtherName`].
     pub async fn find(&self, name: &str) -> Result<Target, Error> {
         self.look_up(name).await?.1
     }
 }
 
+/// True if who asked for `name` means the PC enrolled as `enrolled`: by its id, or by that name as
+/// fully as the broker's name for it was given.
+fn is_meant(name: &str, device: &Device, enrolled: &Untrusted) -> bool {
+    let (wanted, enrolled) = (name.to_lowercase(), enrolled.raw().to_lowercase());
+    if is_id_of(&wanted, device) {
+        return true;
+    }
+    let is_whole = device.hostname.raw().to_lowercase() == wanted;
+    if is_whole { enrolled == wanted } else { enrolled.starts_with(&wanted) }
+}
+
+/// True if `wanted` is the device's id or the beginning of it, with or without hyphens.
+fn is_id_of(wanted: &str, device: &Device) -> bool {
+    let (id, bare) = (device.id.to_string().replace('-', ""), wanted.replace('-', ""));
+    !bare.is_empty() && id.starts_with(&bare)
+}
+
 /// An exact name or id wins over a beginning of one; several of a kind are ambiguous.
 fn pick(name: &str, devices: Vec<Device>) -> Result<Device, Error> {
     let wanted = name.to_lowercase();
-    let bare = |text: &str| text.replace('-', "");
     let is_exact = |device: &Device| {
-        device.hostname.raw().to_lowercase() == wanted || bare(&device.id.to_string()) == bare(&wanted)
+        device.hostname.raw().to_lowercase() == wanted
+            || device.id.to_string().replace('-', "") == wanted.replace('-', "")
     };
     let fits = |device: &Device| {
-        device.hostname.raw().to_lowercase().starts_with(&wanted)
-            || device.id.to_string().starts_with(&wanted)
-            || bare(&device.id.to_string()).starts_with(&wanted)
+        device.hostname.raw().to_lowercase().starts_with(&wanted) || is_id_of(&wanted, device)
     };
     let (exact, others): (Vec<_>, Vec<_>) = devices.into_iter().partition(is_exact);
     let mut fitting: Vec<Device> =
@@ -169,6 +195,23 @@ mod tests {
         assert_eq!(found.id, DeviceId::from_bytes([0x11; 16]));
         let found = pick("12121212-1212", fleet()).expect("an id's beginning, with hyphens");
         assert_eq!(found.id, DeviceId::from_bytes([0x12; 16]));
+    }
+
+    #[test]
+    fn a_pc_that_was_enrolled_under_another_name_is_not_the_one_asked_for() {
+        let called = device(0xA1, "PC-IDRE-003");
+        let meant = |name: &str, enrolled: &str| is_meant(name, &called, &enrolled.into());
+        assert!(meant("pc-idre-003", "PC-IDRE-003") && meant("PC-IDRE", "pc-idre-003"));
+        for (name, enrolled) in [
+            ("PC-IDRE-003", "PC-MORA-1"),
+            ("pc-idre-003", "PC-IDRE-0031"),
+            ("PC-I", "PC-MORA-1"),
+            ("PC-I", ""),
+        ] {
+            assert!(!meant(name, enrolled), "{name} led to {enrolled}");
+        }
+        let id = called.id.to_string();
+        assert!(meant(&id, "PC-MORA-1") && meant(&id[..6], "PC-MORA-1"), "an id is not the broker's word");
     }
 
     #[test]

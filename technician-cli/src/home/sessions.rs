@@ -19,7 +19,7 @@ pub struct OpenSession {
     pub id: SessionId,
     /// On which PC.
     pub device: DeviceId,
-    /// Its host name.
+    /// Its host name at its enrolment, verified when the session was opened.
     pub hostname: Untrusted,
     /// Its group.
     pub group: GroupId,

@@ -73,7 +73,7 @@ pub async fn session(
             Err(error) => return Err(error.into()),
         }
     }
-    let target = desk.find(pc).await?;
+    let target = find(app, desk, pc).await?;
     // A beginning of a name, which only the broker knows to be unambiguous.
     if let Some(session) = kept.iter().find(|session| session.device == target.id && !is_called(session, pc))
     {
@@ -107,6 +107,29 @@ pub async fn session(
         session.target().hostname
     ));
     Ok(session)
+}
+
+/// The one PC that `pc` means, its identity verified; says what is worth knowing about it before
+/// something is done there.
+///
+/// # Errors
+/// As [`Desk::find`].
+pub async fn find(app: &App, desk: &Desk, pc: &str) -> Result<Target, Error> {
+    let (device, target) = desk.look_up(pc).await?;
+    let target = target?;
+    let (called, enrolled) = (device.hostname.raw().to_lowercase(), target.hostname.raw().to_lowercase());
+    if called != enrolled {
+        app.screen.warn(format!(
+            "the broker calls this PC {}, but it was enrolled as {}",
+            device.hostname, target.hostname
+        ));
+    } else if enrolled != pc.to_lowercase() {
+        app.screen.hint(format!("{pc} is {} ({})", target.hostname, target.id));
+    }
+    if !device.confirmed {
+        app.screen.warn(format!("this PC is not confirmed yet: distans pc {pc} --confirm"));
+    }
+    Ok(target)
 }
 
 /// Opens a session; Ctrl-C while somebody is being asked withdraws the question.

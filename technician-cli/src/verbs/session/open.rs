@@ -52,7 +52,7 @@ pub(super) async fn perform(app: &App, open: Open) -> anyhow::Result<()> {
         unattended: open.unattended,
     };
     let desk = reach::connect(app).await?;
-    let target = desk.find(&open.pc).await?;
+    let target = reach::find(app, &desk, &open.pc).await?;
     let session = reach::open(&desk, &target, &wanted).await?;
     session.kept().await?;
     let grant = session.grant();
