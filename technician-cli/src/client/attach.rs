@@ -16,6 +16,7 @@ use distans_proto::inner::{Denied, DeniedBy, GrantAck, Hello, Request, Resume, T
 use distans_proto::link::DocumentVersions;
 use distans_proto::scope::ScopeSet;
 use distans_proto::version::VersionRange;
+use distans_trust::hash::Sha256;
 use distans_trust::keys::PublicKey;
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::{mpsc, watch};
@@ -67,29 +68,40 @@ pub(super) struct Attached {
 pub(super) enum Opening {
     /// A new session.
     New(Request),
-    /// One that was granted before.
-    Back(SessionId),
+    /// One that was granted before, by the grant with this hash.
+    Back(SessionId, Sha256),
 }
 
 impl Opening {
     const fn session(&self) -> SessionId {
         match self {
             Self::New(request) => request.session,
-            Self::Back(session) => *session,
+            Self::Back(session, _) => *session,
         }
     }
 
     const fn asked(&self) -> Option<ScopeSet> {
         match self {
             Self::New(request) => Some(request.scopes),
-            Self::Back(_) => None,
+            Self::Back(..) => None,
+        }
+    }
+
+    /// Coming back, the grant must be the one that was given: another could allow anything.
+    fn check(&self, grant: &Signed<Grant>) -> Result<(), Error> {
+        match self {
+            Self::Back(_, given) if *given != grant.sha256() => Err(Error::Forged {
+                what: "the PC's grant",
+                cause: "it is another one than the session was opened with".into(),
+            }),
+            _ => Ok(()),
         }
     }
 
     fn message(&self) -> ToAgent {
         match self {
             Self::New(request) => ToAgent::Request(request.clone()),
-            Self::Back(session) => ToAgent::Resume(Resume { session: *session }),
+            Self::Back(session, _) => ToAgent::Resume(Resume { session: *session }),
         }
     }
 }
@@ -268,6 +280,7 @@ impl Conversation<'_> {
         let forged = |cause: String| Error::Forged { what: "the PC's grant", cause };
         let mut grant =
             grant::open(envelope, &self.device_key, &expected).map_err(|error| forged(error.to_string()))?;
+        self.opening.check(&grant)?;
         // Also when coming back: the line may have been lost before the first one arrived.
         let signature = grant.countersign(account.key.as_ref()).map_err(|error| forged(error.to_string()))?;
         self.send(&ToAgent::GrantAck(GrantAck { signature })).await?;
@@ -281,7 +294,7 @@ impl Conversation<'_> {
 
     fn denied(&self, denied: Denied) -> Error {
         match (self.opening, denied.by) {
-            (Opening::Back(id), DeniedBy::Session) => {
+            (Opening::Back(id, _), DeniedBy::Session) => {
                 Error::SessionOver { id: *id, cause: denied.text.to_string() }
             }
             _ => Error::Denied(denied),
@@ -317,5 +330,45 @@ pub(super) fn control_error(connection: &Connection, target: &Target, error: Con
             None => Error::Line(error.to_string()),
         },
         error => Error::pc(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use distans_e2e::grant::{Consent, ConsentHow};
+    use distans_proto::ids::DeviceId;
+    use distans_proto::scope::Scope;
+    use distans_proto::time::Timestamp;
+    use distans_trust::keys::P256Key;
+
+    use super::*;
+
+    fn grant(device: &P256Key, scopes: ScopeSet) -> Signed<Grant> {
+        let grant = Grant {
+            org: "mora".parse().expect("a label"),
+            session: SessionId::from_bytes([1; 16]),
+            epoch: 1,
+            technician: "anna".parse().expect("a label"),
+            certificate_sha256: Sha256::of(b"certificate"),
+            device: DeviceId::from_bytes([2; 16]),
+            scopes,
+            consent: Consent { who: None, how: ConsentHow::Announced, announced: scopes, text_sha256: None },
+            policy_version: 1,
+            start: Timestamp::from_secs(0),
+            expires: Timestamp::from_secs(3600),
+            binding: Sha256::of(b"binding"),
+            crit: Vec::new(),
+        };
+        Signed::sign(grant, device).expect("signed")
+    }
+
+    #[test]
+    fn coming_back_only_the_grant_that_was_given_is_taken() {
+        let device = P256Key::generate().expect("a key");
+        let given = grant(&device, ScopeSet::EMPTY.with(Scope::Diagnose));
+        let wider = grant(&device, ScopeSet::EMPTY.with(Scope::CommandSystem));
+        let opening = Opening::Back(given.payload().session, given.sha256());
+        assert!(opening.check(&given).is_ok());
+        assert!(matches!(opening.check(&wider), Err(Error::Forged { .. })));
     }
 }

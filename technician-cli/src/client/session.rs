@@ -12,6 +12,7 @@ use distans_e2e::signed::Signed;
 use distans_proto::ids::SessionId;
 use distans_proto::inner::Request;
 use distans_proto::scope::ScopeSet;
+use distans_trust::envelope::Envelope;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -114,7 +115,10 @@ impl Session {
         let (endorsement, token_cert) = (kept.endorsement.as_bytes(), kept.token_cert.as_bytes());
         let target =
             Target::verify(&trust, kept.device, &kept.hostname, endorsement, token_cert, format::now())?;
-        match Box::pin(attach(desk, &target, &Opening::Back(kept.id))).await {
+        let given = Envelope::parse(kept.grant.as_bytes())
+            .map_err(|error| Error::Forged { what: "the grant kept here", cause: error.to_string() })?
+            .sha256();
+        match Box::pin(attach(desk, &target, &Opening::Back(kept.id, given))).await {
             Ok(attached) => Ok(Self::begin(desk, &target, attached)),
             Err(error) => {
                 if matches!(error, Error::SessionOver { .. }) {
@@ -212,7 +216,8 @@ impl Session {
         let began = Instant::now();
         let mut pause = PAUSE.0;
         loop {
-            match Box::pin(attach(&self.desk, &self.target, &Opening::Back(self.id))).await {
+            let opening = Opening::Back(self.id, self.grant.sha256());
+            match Box::pin(attach(&self.desk, &self.target, &opening)).await {
                 Ok(attached) => {
                     let old = std::mem::replace(&mut *current, keep(&self.desk, attached, failed + 1));
                     old.keeper.abort();
