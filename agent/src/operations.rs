@@ -24,6 +24,7 @@ use distans_proto::ids::{OpId, SessionId};
 use distans_proto::inner::{ARGUMENTS_LIMIT, Denied, DeniedBy, Op, OpRequest, OpResult, Outcome};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{error, info};
 
 use crate::clock;
@@ -103,11 +104,20 @@ fn make_room(held: &mut HashMap<OpId, Arc<Operation>>, session: SessionId) -> us
 /// What to do with a stream's request.
 enum Admission {
     /// It is new: journal it, then do it.
-    New(Permit, Arc<Operation>),
+    New(New),
     /// It runs, or its result is here: go on with it.
     Held(Arc<Operation>),
     /// It was done before; this is all that is known.
     Recorded(OpResult),
+}
+
+/// A new operation. While it lives, the session's end waits for it.
+struct New {
+    permit: Permit,
+    operation: Arc<Operation>,
+    /// Taken in the same breath as the permit: an end that comes later finds the operation
+    /// counted, before it is journalled and before its task runs.
+    counted: TaskTrackerToken,
 }
 
 impl Shared {
@@ -141,7 +151,7 @@ impl Shared {
         decisions.sessions.began(live.id);
         let operation = Arc::new(Operation::new(live.id, request));
         held.insert(request.id, Arc::clone(&operation));
-        Ok(Admission::New(permit, operation))
+        Ok(Admission::New(New { permit, operation, counted: live.tasks.token() }))
     }
 
     /// What the journal says of an operation, to the technician whose it was.
@@ -160,22 +170,21 @@ impl Shared {
     async fn begin(
         self: &Arc<Self>,
         live: &Arc<Live>,
-        permit: Permit,
-        operation: Arc<Operation>,
+        new: New,
         op: Op,
     ) -> Result<(), Denied> {
+        let New { permit, operation, counted } = new;
         let work = match self.prepare(&permit, &op).await {
-            Ok(work) => work,
-            Err(refused) => {
-                self.operations.forget(operation.id);
-                return Err(refused);
+            Ok(_) if live.ended.is_cancelled() => {
+                return Err(self.not_begun(&operation, denied(DeniedBy::Session, "the session is over")));
             }
+            Ok(work) => work,
+            Err(refused) => return Err(self.not_begun(&operation, refused)),
         };
         let accepted = OpAccepted { op: operation.id, session: live.id, at: clock::now(), content: op };
         if let Err(error) = self.journal.append(vec![Record::OpAccepted(accepted)]).await {
-            self.operations.forget(operation.id);
-            operation.output.finish(unknown("it was not begun"));
-            return Err(denied(DeniedBy::State, format!("nothing is done without a journal: {error}")));
+            let refused = denied(DeniedBy::State, format!("nothing is done without a journal: {error}"));
+            return Err(self.not_begun(&operation, refused));
         }
         info!(session = %live.id, op = %operation.id, scope = %permit.scope(), "operation begun");
         let (shared, ended) = (Arc::clone(self), live.ended.clone());
@@ -188,7 +197,16 @@ impl Shared {
             };
             shared.finish(&operation, result).await;
         });
+        drop(counted);
         Ok(())
+    }
+
+    /// Forgets an admitted operation that is not to be; other streams that wait for it are told.
+    fn not_begun(&self, operation: &Operation, refused: Denied) -> Denied {
+        self.operations.forget(operation.id);
+        let text = Some(refused.text.clone());
+        operation.output.finish(OpResult { outcome: Outcome::NotStarted, exit: None, bytes: 0, text });
+        refused
     }
 
     /// What is checked before anything is journalled.

@@ -37,6 +37,7 @@ pub(super) async fn diagnose(
     let at = clock::now();
     let gathering = async { tokio::join!(gather(), look_up(shared)) };
     let (mut facts, lookups) = tokio::select! {
+        biased;
         () = ended.cancelled() => return result(Outcome::SessionEnded),
         () = operation.cancel.cancelled() => return result(Outcome::Cancelled),
         gathered = gathering => gathered,

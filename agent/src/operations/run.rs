@@ -77,6 +77,10 @@ pub(super) async fn run(
     ended: &CancellationToken,
 ) -> OpResult {
     debug_assert_eq!(permit.op(), operation.id);
+    // The session may have ended while the operation was journalled.
+    if ended.is_cancelled() {
+        return result(Outcome::SessionEnded, None, 0, None);
+    }
     let mut process = match Process::start(launch) {
         Ok(process) => process,
         Err(error) => return result(Outcome::NotStarted, None, 0, Some(error.to_string())),

@@ -88,8 +88,9 @@ where
         return refuse(writer, denied(DeniedBy::Session, "the grant has not been countersigned")).await;
     }
     let operation = match shared.admit(live, &request) {
-        Ok(Admission::New(permit, operation)) => {
-            if let Err(refused) = shared.begin(live, permit, Arc::clone(&operation), request.op).await {
+        Ok(Admission::New(new)) => {
+            let operation = Arc::clone(&new.operation);
+            if let Err(refused) = shared.begin(live, new, request.op).await {
                 return refuse(writer, refused).await;
             }
             operation
