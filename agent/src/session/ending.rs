@@ -66,19 +66,25 @@ impl Shared {
     async fn write_receipt(&self, session: SessionId, reason: EndReason) -> Result<Vec<u8>, ReceiptError> {
         let _one_at_a_time = self.receipts.lock().await;
         let now = clock::now();
-        let receipt = {
+        // Before the journal's lock: elsewhere that one is taken inside the decisions' lock.
+        let policy = self.decisions().trust.versions().policy;
+        let (receipt, is_ended) = {
             let state = self.journal.state();
             let entry = state.session(session).ok_or(ReceiptError::Unknown)?;
             let (end, reason) = entry.ended.unwrap_or((now, reason));
-            self.receipt(session, entry, end, reason, state.lines(session), state.receipt_head())?
+            let lines = state.lines(session);
+            let receipt =
+                self.receipt(session, entry, policy, (end, reason), lines, state.receipt_head())?;
+            (receipt, entry.ended.is_some())
         };
         let (end, reason) = (receipt.end, receipt.reason);
         let signed = Signed::sign(receipt, &self.key)?;
         let envelope = signed.to_json();
         let head = *next_head(&signed).as_bytes();
-        let ended = SessionEnded { session, at: end, reason };
+        // As a rule the end was journalled when it happened.
+        let ended = (!is_ended).then_some(Record::SessionEnded(SessionEnded { session, at: end, reason }));
         let receipt = ReceiptRecord { session, envelope: envelope.clone(), head };
-        self.journal.append(vec![Record::SessionEnded(ended), Record::Receipt(receipt)]).await?;
+        self.journal.append(ended.into_iter().chain([Record::Receipt(receipt)]).collect()).await?;
         Ok(envelope)
     }
 
@@ -86,8 +92,8 @@ impl Shared {
         &self,
         session: SessionId,
         entry: &SessionEntry,
-        end: distans_proto::time::Timestamp,
-        reason: EndReason,
+        policy_version: u64,
+        (end, reason): (distans_proto::time::Timestamp, EndReason),
         operations: Vec<distans_e2e::receipt::OperationLine>,
         chain_head: distans_trust::hash::Sha256,
     ) -> Result<Receipt, ReceiptError> {
@@ -99,7 +105,7 @@ impl Shared {
             device: self.identity.device,
             technician: entry.technician.clone(),
             grant_sha256: grant.sha256(),
-            policy_version: self.decisions().trust.versions().policy,
+            policy_version,
             operations,
             start: entry.at,
             end,
@@ -183,6 +189,11 @@ pub(super) enum ClosingError {
 
 async fn close(shared: &Arc<Shared>, live: &Arc<Live>, reason: EndReason) {
     live.tasks.close();
+    // At once, so that an agent killed from here on does not take up what somebody has stopped.
+    let ended = SessionEnded { session: live.id, at: clock::now(), reason };
+    if let Err(error) = shared.journal.append(vec![Record::SessionEnded(ended)]).await {
+        error!(session = %live.id, %error, "the session's end could not be journalled");
+    }
     // What is not over by then stands as unknown in the receipt.
     let _ = tokio::time::timeout(OPERATIONS_GRACE, live.tasks.wait()).await;
     match shared.write_receipt(live.id, reason).await {
