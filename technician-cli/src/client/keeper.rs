@@ -1,6 +1,6 @@
 //! The task that keeps a session's control stream: it alone reads and writes there.
 //!
-//! When the session ends, whoever ended it, it checks the receipt, countersigns it, hands the
+//! When the session ends, whoever ended it, it checks the receipt (`settle`), countersigns it, hands the
 //! record to the broker and forgets the session in the technician's folder.
 
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::attach::PcControl;
+use super::settle::Done;
 use super::{Closing, Desk, Error};
 
 /// How long the agent may take to say that it keeps the countersigned receipt.
@@ -49,6 +50,7 @@ pub(super) struct Keeper {
     pub(super) control: PcControl,
     pub(super) device_key: PublicKey,
     pub(super) grant: Signed<Grant>,
+    pub(super) done: Done,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) fate: watch::Sender<Fate>,
 }
@@ -88,13 +90,12 @@ impl Keeper {
         let forged = |cause: String| Error::Forged { what: "the PC's receipt", cause };
         let mut receipt =
             Signed::<Receipt>::open(envelope, &self.device_key).map_err(|error| forged(error.to_string()))?;
-        let (said, granted) = (receipt.payload(), self.grant.payload());
-        let session = granted.session;
-        if said.session != granted.session
-            || said.device != granted.device
-            || said.grant_sha256 != self.grant.sha256()
-        {
-            return Err(forged("it is that of another session".into()));
+        let session = self.grant.payload().session;
+        if let Some(objection) = self.done.objection(receipt.payload(), &self.grant) {
+            // The session is over all the same. The PC need not wait for a signature.
+            let _ = self.control.close().await;
+            self.desk.home().forget_session(session)?;
+            return Err(forged(format!("{objection}; you have not signed it")));
         }
         let account = self.desk.account().clone();
         let signature =

@@ -13,6 +13,7 @@
 //! | [`ledger`] | bookings, entries, sites |
 //! | `relay`, `attach` | a stream to a PC; the handshake and the grant on it |
 //! | [`session`] | a session's life, re-attaching |
+//! | `keeper`, `settle` | a session's control stream; what its receipt must say |
 //! | [`operation`] | one operation to its end, whatever the line does |
 //! | [`record`] | signed records of sessions, verified |
 
@@ -28,6 +29,7 @@ pub mod operation;
 pub mod record;
 mod relay;
 pub mod session;
+mod settle;
 
 use std::sync::Arc;
 use std::time::Duration;

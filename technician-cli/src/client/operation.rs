@@ -6,6 +6,7 @@
 use std::io;
 use std::pin::pin;
 
+use distans_e2e::receipt::OperationLine;
 use distans_e2e_io::{StreamError, Unit};
 use distans_proto::frame::FrameError;
 use distans_proto::ids::OpId;
@@ -153,6 +154,7 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
             let before = self.received;
             let halt = match self.on_one_line(session, &attachment, again).await {
                 Ok(result) => {
+                    session.note(OperationLine::new(self.id, &self.op, &result));
                     session.kept().await?;
                     return self.judge(result);
                 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distans_e2e::grant::Grant;
-use distans_e2e::receipt::Receipt;
+use distans_e2e::receipt::{OperationLine, Receipt};
 use distans_e2e::signed::Signed;
 use distans_proto::ids::SessionId;
 use distans_proto::inner::Request;
@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::attach::{Attached, Attachment, Opening, attach};
 use super::keeper::{Command, Fate, Keeper};
+use super::settle::Done;
 use super::{Desk, Error, Notice, Target};
 use crate::format;
 use crate::home::HomeError;
@@ -68,6 +69,7 @@ pub struct Session {
     target: Target,
     id: SessionId,
     grant: Signed<Grant>,
+    done: Done,
     current: Mutex<Current>,
     /// Writing the session down, beside the first operation and not before it.
     keeping: Mutex<Option<JoinHandle<Result<(), HomeError>>>>,
@@ -130,13 +132,14 @@ impl Session {
     }
 
     fn begin(desk: &Desk, target: &Target, attached: Attached) -> Self {
-        let grant = attached.grant.clone();
+        let (grant, done) = (attached.grant.clone(), Done::default());
         Self {
             desk: desk.clone(),
             target: target.clone(),
             id: grant.payload().session,
             grant,
-            current: Mutex::new(keep(desk, attached, 1)),
+            current: Mutex::new(keep(desk, attached, done.clone(), 1)),
+            done,
             keeping: Mutex::new(None),
         }
     }
@@ -191,6 +194,11 @@ impl Session {
         }
     }
 
+    /// Notes what must stand in the receipt.
+    pub(super) fn note(&self, line: OperationLine) {
+        self.done.note(line);
+    }
+
     pub(super) const fn desk(&self) -> &Desk {
         &self.desk
     }
@@ -219,7 +227,10 @@ impl Session {
             let opening = Opening::Back(self.id, self.grant.sha256());
             match Box::pin(attach(&self.desk, &self.target, &opening)).await {
                 Ok(attached) => {
-                    let old = std::mem::replace(&mut *current, keep(&self.desk, attached, failed + 1));
+                    let old = std::mem::replace(
+                        &mut *current,
+                        keep(&self.desk, attached, self.done.clone(), failed + 1),
+                    );
                     old.keeper.abort();
                     self.desk.tell(Notice::LineBack);
                     return Ok(Arc::clone(&current.attachment));
@@ -293,7 +304,7 @@ impl Session {
 }
 
 /// Starts the task that keeps an attachment's control stream.
-fn keep(desk: &Desk, attached: Attached, number: u64) -> Current {
+fn keep(desk: &Desk, attached: Attached, done: Done, number: u64) -> Current {
     let (commands, receiver) = mpsc::channel(1);
     let (sender, fate) = watch::channel(Fate::Live);
     let attachment = Arc::new(Attachment::new(number, &attached, commands, fate));
@@ -302,6 +313,7 @@ fn keep(desk: &Desk, attached: Attached, number: u64) -> Current {
         control: attached.control,
         device_key: attached.device_key,
         grant: attached.grant,
+        done,
         commands: receiver,
         fate: sender,
     };
@@ -309,5 +321,8 @@ fn keep(desk: &Desk, attached: Attached, number: u64) -> Current {
 }
 
 fn broken(error: &Error) -> Error {
-    Error::Forged { what: "the session's end", cause: error.to_string() }
+    match error {
+        Error::Forged { what, cause } => Error::Forged { what, cause: cause.clone() },
+        error => Error::Forged { what: "the session's end", cause: error.to_string() },
+    }
 }
