@@ -62,11 +62,6 @@ impl Desk {
         !self.inner().helpers.is_empty()
     }
 
-    /// The user behind one of the helpers, whom commands run as.
-    pub(crate) fn user(&self) -> Option<SignedIn> {
-        self.inner().helpers.values().next().map(|helper| helper.user.clone())
-    }
-
     /// Asks, and waits for the first valid answer, silence, or the last helper's leaving. If
     /// the caller stops waiting, the question is withdrawn.
     pub(crate) async fn ask(self: &Arc<Self>, ask: Ask) -> Answer {
@@ -151,14 +146,15 @@ impl Desk {
     /// Takes an answer; one without a question (too late, made up) counts for nothing.
     fn answer(&self, helper: u64, answer: &local::Answer) {
         let mut inner = self.inner();
-        let Some(who) = inner.helpers.get(&helper).map(|helper| Untrusted::from(helper.user.name.as_str()))
-        else {
-            return;
-        };
+        let Some(user) = inner.helpers.get(&helper).map(|helper| helper.user.clone()) else { return };
         let Some(question) = inner.questions.remove(&answer.nonce.bytes) else { return };
         inner.tell_all(&ToHelper::Withdraw(answer.nonce));
         // Who asked may have left at this moment.
-        let _ = question.answer.send(Answer::Person { allowed: answer.allowed, who: Some(who) });
+        let _ = question.answer.send(Answer::Person {
+            allowed: answer.allowed,
+            who: Some(Untrusted::from(user.name)),
+            account: user.id.to_string(),
+        });
     }
 
     /// True if the helper may speak about this session: it is shown.

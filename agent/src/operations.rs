@@ -174,7 +174,7 @@ impl Shared {
         op: Op,
     ) -> Result<(), Denied> {
         let New { permit, operation, counted } = new;
-        let work = match self.prepare(&permit, &op).await {
+        let work = match self.prepare(&permit, live, &op).await {
             Ok(_) if live.ended.is_cancelled() => {
                 return Err(self.not_begun(&operation, denied(DeniedBy::Session, "the session is over")));
             }
@@ -210,11 +210,11 @@ impl Shared {
     }
 
     /// What is checked before anything is journalled.
-    async fn prepare(&self, permit: &Permit, op: &Op) -> Result<Work, Denied> {
+    async fn prepare(&self, permit: &Permit, live: &Live, op: &Op) -> Result<Work, Denied> {
         match op {
             Op::Diagnose(diagnose) => Ok(Work::Diagnose(diagnose.clone())),
             Op::Run(run) => {
-                run::prepare(permit, self, run).await.map(|(launch, timeout)| Work::Run(launch, timeout))
+                run::prepare(permit, self, live, run).await.map(|(launch, timeout)| Work::Run(launch, timeout))
             }
         }
     }

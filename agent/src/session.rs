@@ -34,6 +34,9 @@ pub(crate) struct Live {
     pub(crate) caller: Caller,
     /// The technician's session key, for countersignatures.
     pub(crate) technician: PublicKey,
+    /// The account that allowed it (uid, SID), if anybody was asked: what is done as the
+    /// signed-in user is done as this one or not at all.
+    pub(crate) account: Option<String>,
     /// The grant's envelope, as sent.
     pub(crate) grant: Vec<u8>,
     attachments: Mutex<HashMap<u8, Attached>>,
@@ -57,6 +60,7 @@ impl Live {
         id: SessionId,
         caller: Caller,
         technician: PublicKey,
+        account: Option<String>,
         grant: Vec<u8>,
         acknowledged: bool,
     ) -> Self {
@@ -64,6 +68,7 @@ impl Live {
             id,
             caller,
             technician,
+            account,
             grant,
             attachments: Mutex::default(),
             acknowledged: watch::Sender::new(acknowledged),

@@ -178,12 +178,14 @@ impl Plan {
 /// What came of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// A person answered; `who` is the account.
+    /// A person answered.
     Person {
         /// The scopes allowed.
         allowed: ScopeSet,
-        /// The account that answered.
+        /// The name of the account that answered.
         who: Option<Untrusted>,
+        /// The account as the system numbers it (uid, SID): what was allowed holds for it alone.
+        account: String,
     },
     /// Nobody answered in time.
     Silence,

@@ -194,8 +194,10 @@ pub struct Offer {
     pub scopes: ScopeSet,
     /// What of it was announced and not asked for.
     pub announced: ScopeSet,
-    /// The account that answered, if anybody was asked.
+    /// The name of the account that answered, if anybody was asked.
     pub who: Option<Untrusted>,
+    /// The account itself (uid, SID).
+    pub account: Option<String>,
     /// True if somebody was asked.
     pub asked: bool,
     /// True if nobody was to be asked.

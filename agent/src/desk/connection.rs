@@ -54,7 +54,7 @@ async fn welcome(shared: &Arc<Shared>, stream: LocalStream, peer: &Peer) {
     info!(pid = peer.pid, "a helper is connected");
     tokio::select! {
         () = shared.stop.cancelled() => {}
-        () = talk(shared, helper, stream, messages) => {}
+        () = talk(shared, helper, &peer.user, stream, messages) => {}
     }
     shared.desk.leave(helper);
     info!(pid = peer.pid, "a helper is gone");
@@ -63,17 +63,22 @@ async fn welcome(shared: &Arc<Shared>, stream: LocalStream, peer: &Peer) {
 /// The user behind the peer, if that one may answer for the person at the PC: where the agent
 /// runs as itself its own user, else whoever sits at the screen.
 async fn checked(shared: &Shared, peer: &Peer) -> Option<SignedIn> {
-    let allowed = if shared.runs_as_itself() {
-        UserId::current().is_ok_and(|own| own == peer.user)
+    if may_answer(shared, &peer.user).await { session_user::of_peer(peer).await } else { None }
+}
+
+/// True if this user is, at this moment, the one who may answer.
+async fn may_answer(shared: &Shared, user: &UserId) -> bool {
+    if shared.runs_as_itself() {
+        UserId::current().is_ok_and(|own| own == *user)
     } else {
-        !peer.user.is_system() && session_user::active().await.is_some_and(|active| active.id == peer.user)
-    };
-    if allowed { session_user::of_peer(peer).await } else { None }
+        !user.is_system() && session_user::active().await.is_some_and(|active| active.id == *user)
+    }
 }
 
 async fn talk(
     shared: &Arc<Shared>,
     helper: u64,
+    user: &UserId,
     stream: LocalStream,
     mut messages: mpsc::Receiver<ToHelper>,
 ) {
@@ -90,7 +95,13 @@ async fn talk(
             }
             message = reader.next::<FromHelper>() => match message {
                 Ok(Some(FromHelper::Hello(_))) => {}
-                Ok(Some(FromHelper::Answer(answer))) => shared.desk.answer(helper, &answer),
+                // Screens change hands while a question stands on one.
+                Ok(Some(FromHelper::Answer(answer))) if may_answer(shared, user).await => {
+                    shared.desk.answer(helper, &answer);
+                }
+                Ok(Some(FromHelper::Answer(_))) => {
+                    warn!("an answer does not count: its user is not the one at the screen now");
+                }
                 Ok(Some(FromHelper::Stop(over))) if shared.desk.shows(over.session) => {
                     info!(session = %over.session, "the person at the PC stops the session");
                     shared.end_session(over.session, EndReason::Person);

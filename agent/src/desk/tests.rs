@@ -65,9 +65,9 @@ async fn the_first_answer_wins_and_the_others_see_the_question_withdrawn() {
     assert_eq!(next(&mut second).await, Some(ToHelper::Ask(ask(1, 60))));
     desk.answer(second_id, &answer(9)); // no such question
     desk.answer(second_id, &answer(1));
-    let who = Some(Untrusted::from(user.name.as_str()));
+    let (who, account) = (Some(Untrusted::from(user.name.as_str())), user.id.to_string());
     let allowed = ScopeSet::EMPTY.with(Scope::Command);
-    assert_eq!(asked.await.expect("no panic"), Answer::Person { allowed, who });
+    assert_eq!(asked.await.expect("no panic"), Answer::Person { allowed, who, account });
     let withdrawn = Some(ToHelper::Withdraw(Nonce { bytes: [1; 16] }));
     assert_eq!((next(&mut first).await, next(&mut second).await), (withdrawn.clone(), withdrawn));
     desk.answer(second_id, &answer(1)); // too late: counts for nothing

@@ -28,6 +28,7 @@ fn granted() -> Record {
         purpose: "printer".into(),
         asked: true,
         unattended: false,
+        account: Some("1000".to_owned()),
     }))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use distans_agent_core::permit::Permit;
 use distans_platform::process::{InputPipe, Launch, OutputPipe, Process, RunAs};
-use distans_platform::{is_privileged, session_user};
+use distans_platform::{UserId, is_privileged, session_user};
 use distans_proto::inner::op_frame::Kind;
 use distans_proto::inner::{Denied, DeniedBy, OpResult, Outcome, Run};
 use distans_proto::scope::Scope;
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::{Operation, denied};
+use crate::session::Live;
 use crate::shared::Shared;
 
 /// Bytes read from a command at a time.
@@ -27,9 +28,13 @@ const AFTERMATH: Duration = Duration::from_secs(1);
 pub(super) async fn prepare(
     permit: &Permit,
     shared: &Shared,
+    live: &Live,
     run: &Run,
 ) -> Result<(Launch, Option<Duration>), Denied> {
-    let run_as = if permit.scope() == Scope::CommandSystem { as_system()? } else { as_user(shared).await? };
+    let run_as = match permit.scope() {
+        Scope::CommandSystem => as_system()?,
+        _ => as_user(shared, live.account.as_deref()).await?,
+    };
     let timeout = (run.timeout_s > 0).then(|| Duration::from_secs(u64::from(run.timeout_s)));
     Ok((Launch { argv: run.argv.clone(), run_as, stdin: run.stdin }, timeout))
 }
@@ -44,21 +49,27 @@ fn as_system() -> Result<RunAs, Denied> {
     ))
 }
 
-async fn as_user(shared: &Shared) -> Result<RunAs, Denied> {
+/// As whoever sits at the PC now; `account` is the one that allowed it, if anybody was asked.
+async fn as_user(shared: &Shared, account: Option<&str>) -> Result<RunAs, Denied> {
     if shared.runs_as_itself() {
         return Ok(RunAs::Myself);
     }
-    let user = match shared.desk.user() {
-        Some(user) => Some(user),
-        None => session_user::active().await,
-    };
-    match user {
+    match session_user::active().await {
+        Some(user) if !may_run_as(&user.id, account) => Err(denied(
+            DeniedBy::Session,
+            "another user is at the PC now than the one who allowed this; open a new session",
+        )),
         Some(user) if user.is_system() => {
             Err(denied(DeniedBy::State, "the signed-in user is root or SYSTEM; ask for command:system"))
         }
         Some(user) => Ok(RunAs::User(user)),
         None => Err(denied(DeniedBy::State, "nobody is signed in at the PC; ask for command:system")),
     }
+}
+
+/// What one user allowed is not done as another.
+fn may_run_as(user: &UserId, account: Option<&str>) -> bool {
+    account.is_none_or(|account| account == user.to_string())
 }
 
 /// Why a command was ended.
@@ -198,4 +209,16 @@ async fn feed(operation: &Operation, pipe: Option<InputPipe>) {
     drop(pipe);
     input.closed();
     operation.output.wake();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_user_allowed_is_not_done_as_another() {
+        let user = UserId::current().expect("known");
+        assert!(may_run_as(&user, Some(&user.to_string())) && may_run_as(&user, None));
+        assert!(!may_run_as(&user, Some("S-1-5-21-1")) && !may_run_as(&user, Some("")));
+    }
 }

@@ -16,7 +16,7 @@ use distans_proto::inner::{Denied, DeniedBy, Request};
 use distans_proto::local::{Ask, Nonce};
 use distans_trust::hash::Sha256;
 use distans_trust::keys::{PublicKey, random};
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use crate::clock;
 use crate::session::Live;
@@ -95,12 +95,13 @@ impl Shared {
             purpose: request.purpose.clone(),
             asked: offer.asked,
             unattended: offer.unattended,
+            account: offer.account.clone(),
         }));
         if let Err(error) = self.journal.append(vec![record]).await {
             self.decisions().sessions.forget(offer.session);
             return Err(broken(&error));
         }
-        let live = Arc::new(Live::new(offer.session, asker.caller, asker.key, envelope, false));
+        let live = Arc::new(Live::new(offer.session, asker.caller, asker.key, offer.account, envelope, false));
         self.add_live(Arc::clone(&live));
         let granted = self.decisions().sessions.granted(offer.session, Instant::now());
         if let Err(denied) = granted {
@@ -109,7 +110,8 @@ impl Shared {
             return Err(denied);
         }
         self.sessions_changed.notify_one();
-        info!(session = %offer.session, technician = %live.caller.id, scopes = %offer.scopes, "session granted");
+        info!(session = %offer.session, scopes = %offer.scopes, "session granted");
+        debug!(session = %offer.session, technician = %live.caller.id, "granted to");
         Ok(live)
     }
 

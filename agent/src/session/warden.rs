@@ -78,5 +78,7 @@ fn restored(session: SessionId, entry: &SessionEntry) -> Option<(Live, Caller)> 
         expires: certificate.not_after,
     };
     let acknowledged = papers.grant_ack.is_some();
-    Some((Live::new(session, caller.clone(), key, papers.grant.clone(), acknowledged), caller))
+    // A journal that does not tell who was asked tells of nobody who may be it.
+    let account = entry.account.clone().or_else(|| entry.asked.then(String::new));
+    Some((Live::new(session, caller.clone(), key, account, papers.grant.clone(), acknowledged), caller))
 }

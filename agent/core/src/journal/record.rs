@@ -94,6 +94,9 @@ pub struct Granted {
     /// True if the technician asked for nobody to be asked.
     #[n(9)]
     pub unattended: bool,
+    /// The account that answered (uid, SID), if the person was asked.
+    #[n(10)]
+    pub account: Option<String>,
 }
 
 /// A countersignature of grant or receipt.

@@ -37,6 +37,8 @@ pub struct SessionEntry {
     pub asked: bool,
     /// Nobody was to be asked.
     pub unattended: bool,
+    /// The account that answered (uid, SID), if the person was asked.
+    pub account: Option<String>,
     /// What goes to the broker; `None` after it has it.
     pub papers: Option<Papers>,
     /// When and why it ended.
@@ -139,6 +141,7 @@ impl State {
                     purpose: granted.purpose.clone(),
                     asked: granted.asked,
                     unattended: granted.unattended,
+                    account: granted.account.clone(),
                     papers: Some(Papers {
                         grant: granted.grant.clone(),
                         certificate: granted.certificate.clone(),
@@ -320,6 +323,7 @@ mod tests {
             purpose: "printer".into(),
             asked: true,
             unattended: false,
+            account: Some("1000".to_owned()),
         }))
     }
 

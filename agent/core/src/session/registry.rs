@@ -92,7 +92,7 @@ impl Sessions {
             operations: 0,
         };
         let next = if session.plan.ask.is_empty() {
-            Next::Offer(offer(&mut session, place.now, ScopeSet::EMPTY, None)?)
+            Next::Offer(offer(&mut session, place.now, ScopeSet::EMPTY, (None, None))?)
         } else {
             Next::Ask(session.plan.question(nonce, session.id, &rights, request, minutes))
         };
@@ -111,7 +111,7 @@ impl Sessions {
             return Err(gone());
         };
         let offered = match answer {
-            Answer::Person { allowed, who } => offer(session, now, allowed, who),
+            Answer::Person { allowed, who, account } => offer(session, now, allowed, (who, Some(account))),
             Answer::Silence => {
                 let text = format!("no answer within {} s means no", session.plan.timeout_s);
                 Err(denied(DeniedBy::Silence, text))
@@ -323,7 +323,7 @@ fn offer(
     session: &mut Session,
     now: Timestamp,
     allowed: ScopeSet,
-    who: Option<Untrusted>,
+    (who, account): (Option<Untrusted>, Option<String>),
 ) -> Result<Offer, Denied> {
     session.scopes = session.plan.apply(allowed)?;
     session.phase = Phase::Offered;
@@ -333,6 +333,7 @@ fn offer(
         scopes: session.scopes,
         announced: session.plan.announced,
         who,
+        account,
         asked: !session.plan.ask.is_empty(),
         unattended: session.unattended,
         start: now,

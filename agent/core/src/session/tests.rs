@@ -166,7 +166,7 @@ impl World {
                 let answer = match kind {
                     0 => Answer::Silence,
                     1 => Answer::NobodyLeft,
-                    _ => Answer::Person { allowed: scopes(bits), who: None },
+                    _ => Answer::Person { allowed: scopes(bits), who: None, account: "1000".to_owned() },
                 };
                 if let Ok(offer) = self.sessions.answer(id(session), self.now, answer) {
                     let seen = self.seen.get_mut(&id(session)).expect("asked before");
