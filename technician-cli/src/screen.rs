@@ -1,14 +1,15 @@
 //! What the technician sees: tables and sentences, or JSON.
 //!
 //! Results go to standard output, everything else (hints, questions, warnings) to standard
-//! error, so that a pipe carries results only. Colour only on a terminal and without `NO_COLOR`.
+//! error, so that a pipe carries results only. Remarks, warnings and failures are cleaned here
+//! once more: they may quote anybody. Colour only on a terminal and without `NO_COLOR`.
 
 use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
 use distans_proto::facts::Severity;
-use distans_proto::text::is_steering;
+use distans_proto::text::{clean, is_steering};
 use serde::Serialize;
 
 /// Where and how to show things.
@@ -115,11 +116,6 @@ impl Screen {
         paint(self.color_out, tone, text)
     }
 
-    /// `text` in the colour of its meaning, for standard error.
-    pub fn paint_err(self, tone: Tone, text: &str) -> String {
-        paint(self.color_err, tone, text)
-    }
-
     /// One line of result.
     ///
     /// # Errors
@@ -138,16 +134,23 @@ impl Screen {
 
     /// A remark beside the result; kept from JSON readers.
     pub fn hint(self, text: impl AsRef<str>) {
+        self.toned_hint(None, text);
+    }
+
+    /// As [`Self::hint`], in the colour of its meaning.
+    pub fn toned_hint(self, tone: impl Into<Option<Tone>>, text: impl AsRef<str>) {
         if !self.json {
+            let text = clean(text.as_ref());
+            let text = tone.into().map_or_else(|| text.clone(), |tone| paint(self.color_err, tone, &text));
             // Nobody is left to be told when standard error is gone.
-            let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+            let _ = writeln!(io::stderr().lock(), "{text}");
         }
     }
 
     /// A warning; on standard error also with `--json`.
     pub fn warn(self, text: impl AsRef<str>) {
         let label = paint(self.color_err, Tone::Careful, "warning:");
-        let _ = writeln!(io::stderr().lock(), "{label} {}", text.as_ref());
+        let _ = writeln!(io::stderr().lock(), "{label} {}", clean(text.as_ref()));
     }
 
     /// The failure that ends the program: sentences, or `{"error": {…}}` on standard output.
@@ -156,7 +159,7 @@ impl Screen {
             let _ = self.object(&serde_json::json!({ "error": failure }));
         } else {
             let label = paint(self.color_err, Tone::Bad, "distans:");
-            let _ = writeln!(io::stderr().lock(), "{label} {}", failure.text);
+            let _ = writeln!(io::stderr().lock(), "{label} {}", clean(&failure.text));
         }
     }
 

@@ -2,18 +2,20 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use distans_link::frames::{FrameIoError, FrameReader, Limits, write_message};
 use distans_proto::desk::{
     DeskReply, DeskRequest, Device, DeviceFilter, EditDevice, Identity, Open, Publish, SiteImport, WhoAmI,
 };
 use distans_proto::ending;
-use distans_proto::frame::{CONTROL_LIMIT, DOCUMENTS_LIMIT, RECORD_LIMIT};
+use distans_proto::frame::{self, CONTROL_LIMIT, DOCUMENTS_LIMIT, RECORD_LIMIT};
 use distans_proto::ids::{DeviceId, SessionId};
 use distans_proto::link::SessionRecord;
 use distans_trust::outer::{SharedSnapshot, Snapshot};
 use distans_trust::store::Trust;
 use quinn::{Connection, RecvStream, SendStream, VarInt};
+use tokio::time::timeout;
 
 use super::{Error, Listener, Notice, dial};
 use crate::home::Home;
@@ -21,6 +23,12 @@ use crate::home::login::Account;
 
 /// Most frames of one answer: far more than any fleet or ledger of ours.
 const REPLIES_LIMIT: usize = 250_000;
+
+/// Most bytes of one answer, likewise.
+const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+
+/// How long the broker may take to let us have one more stream.
+const STREAM_TIME: Duration = Duration::from_secs(30);
 
 /// The technician's place at the broker. Cheap to clone; all clones share one connection, which
 /// is dialled anew when it was lost.
@@ -129,14 +137,18 @@ impl Desk {
     pub async fn request(&self, request: &DeskRequest) -> Result<Vec<DeskReply>, Error> {
         let connection = self.connection().await?;
         let lost = |error| line_error(&connection, error);
-        let (mut send, recv) = connection.open_bi().await.map_err(|error| dial::closed(&error))?;
+        let (mut send, recv) = open_bi(&connection).await?;
         write_message(&mut send, request, limit(request)).await.map_err(lost)?;
         // The broker may have answered and closed its end already; its answer tells.
         let _ = send.finish();
         let mut reader = FrameReader::new(recv, Limits::prompt(DOCUMENTS_LIMIT));
-        let mut replies = Vec::new();
-        while let Some(reply) = reader.next::<DeskReply>().await.map_err(lost)? {
-            match reply {
+        let (mut replies, mut bytes) = (Vec::new(), 0);
+        while let Some(body) = reader.next_body().await.map_err(lost)? {
+            bytes += body.len();
+            if bytes > ANSWER_LIMIT {
+                return Err(Error::broker(format!("more than {ANSWER_LIMIT} bytes in one answer")));
+            }
+            match frame::decode(&body).map_err(Error::broker)? {
                 DeskReply::Done(_) => return Ok(replies),
                 DeskReply::Refused(refused) => return Err(Error::Refused(refused.refused)),
                 reply => replies.push(reply),
@@ -158,7 +170,7 @@ impl Desk {
         device: DeviceId,
         session: SessionId,
     ) -> Result<(SendStream, RecvStream), Error> {
-        let (mut send, recv) = connection.open_bi().await.map_err(|error| dial::closed(&error))?;
+        let (mut send, recv) = open_bi(connection).await?;
         let open = DeskRequest::Open(Open { device, session });
         write_message(&mut send, &open, CONTROL_LIMIT)
             .await
@@ -234,6 +246,14 @@ impl Desk {
     /// [`Error`].
     pub async fn store_record(&self, record: SessionRecord) -> Result<(), Error> {
         self.request(&DeskRequest::Record(record)).await.map(|_| ())
+    }
+}
+
+/// A new stream; the broker decides how many there may be at once.
+async fn open_bi(connection: &Connection) -> Result<(SendStream, RecvStream), Error> {
+    match timeout(STREAM_TIME, connection.open_bi()).await {
+        Ok(opened) => opened.map_err(|error| dial::closed(&error)),
+        Err(_) => Err(Error::Line("the broker lets no further stream through".into())),
     }
 }
 

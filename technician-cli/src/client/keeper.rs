@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use super::attach::PcControl;
 use super::settle::Done;
-use super::{Closing, Desk, Error};
+use super::{Closing, Desk, Error, Notice};
 
 /// How long the agent may take to say that it keeps the countersigned receipt.
 const CLOSED_TIME: Duration = Duration::from_secs(5);
@@ -90,11 +90,10 @@ impl Keeper {
         let forged = |cause: String| Error::Forged { what: "the PC's receipt", cause };
         let mut receipt =
             Signed::<Receipt>::open(envelope, &self.device_key).map_err(|error| forged(error.to_string()))?;
-        let session = self.grant.payload().session;
         if let Some(objection) = self.done.objection(receipt.payload(), &self.grant) {
             // The session is over all the same. The PC need not wait for a signature.
             let _ = self.control.close().await;
-            self.desk.home().forget_session(session)?;
+            self.forget();
             return Err(forged(format!("{objection}; you have not signed it")));
         }
         let account = self.desk.account().clone();
@@ -108,8 +107,15 @@ impl Keeper {
             certificate: account.certificate.to_vec(),
         };
         let stored = self.desk.store_record(record).await.map_err(|error| error.to_string());
-        self.desk.home().forget_session(session)?;
+        self.forget();
         Ok(Closing { grant: self.grant.clone(), receipt, kept_at_pc, stored })
+    }
+
+    /// The session is over, whether its file goes or not.
+    fn forget(&self) {
+        if let Err(error) = self.desk.home().forget_session(self.grant.payload().session) {
+            self.desk.tell(Notice::NotKept(error.to_string()));
+        }
     }
 
     async fn closed(&mut self) -> bool {

@@ -52,6 +52,8 @@ pub enum Notice {
     LineLost(String),
     /// Back again.
     LineBack,
+    /// The technician's folder could not be written; what was done stands all the same.
+    NotKept(String),
 }
 
 /// Lets the tasks of dropped sessions and desks send their last words. To be awaited before a

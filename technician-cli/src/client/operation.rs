@@ -155,7 +155,7 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
             let halt = match self.on_one_line(session, &attachment, again).await {
                 Ok(result) => {
                     session.note(OperationLine::new(self.id, &self.op, &result));
-                    session.kept().await?;
+                    session.tell_if_not_kept().await;
                     return self.judge(result);
                 }
                 Err(halt) => halt,

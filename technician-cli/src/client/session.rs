@@ -194,6 +194,13 @@ impl Session {
         }
     }
 
+    /// A result that has arrived, or an end, matters more than a file of ours.
+    pub(super) async fn tell_if_not_kept(&self) {
+        if let Err(error) = self.kept().await {
+            self.desk.tell(Notice::NotKept(error.to_string()));
+        }
+    }
+
     /// Notes what must stand in the receipt.
     pub(super) fn note(&self, line: OperationLine) {
         self.done.note(line);
@@ -260,7 +267,7 @@ impl Session {
     /// # Errors
     /// [`Error::SessionOver`] if it had ended already, or what went wrong.
     pub async fn end(&self) -> Result<Arc<Closing>, Error> {
-        self.kept().await?;
+        self.tell_if_not_kept().await;
         let mut attachment = self.attachment().await;
         loop {
             let mut fate = attachment.fate.clone();

@@ -39,6 +39,9 @@ pub fn listener(screen: Screen) -> Option<Listener> {
                 "the line is lost ({cause}); trying to come back, the PC keeps the session for 5 minutes"
             ));
         }
+        Notice::NotKept(cause) => {
+            screen.warn(format!("your list of open sessions could not be written: {cause}"));
+        }
         Notice::LineBack => screen.hint("the line is back"),
     }))
 }

@@ -199,6 +199,6 @@ fn warn_of_expiry(app: &App, desk: &Desk) {
     let left = desk.account().certificate_ends.since(now);
     if left < std::time::Duration::from_secs(1800) {
         let text = format!("your certificate ends in {}; distans login gets a new one", format::span(left));
-        app.screen.hint(app.screen.paint_err(Tone::Careful, &text));
+        app.screen.toned_hint(Tone::Careful, &text);
     }
 }
