@@ -13,6 +13,7 @@ use tracing::debug;
 use super::input::Flooded;
 use super::output::Next;
 use super::{Admission, Operation, denied};
+use crate::link::dial::plain;
 use crate::session::Live;
 use crate::shared::Shared;
 
@@ -23,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// for a repeat.
 const DONE_WINDOW: Duration = Duration::from_secs(30);
 
+/// How long the last words may take after the session's end to a technician who does not read.
+const LAST_WORDS: Duration = Duration::from_secs(15);
+
 /// Why a stream is given up.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
@@ -30,6 +34,8 @@ enum Broken {
     Stream(#[from] StreamError),
     #[error("the technician's program said nothing in time")]
     Silent,
+    #[error("the session is over, and the technician's program did not take the end of it")]
+    Over,
     #[error("another stream carries the operation now")]
     Superseded,
     #[error("the technician asks for output from where it cannot be given")]
@@ -59,7 +65,7 @@ pub(crate) async fn serve<R, W>(
     W: AsyncWrite + Unpin,
 {
     if let Err(error) = carry(shared, live, &mut reader, &mut writer).await {
-        debug!(session = %live.id, %error, "an operation's stream is over");
+        debug!(session = %live.id, error = plain(&error), "an operation's stream is over");
         // If the line is lost nobody hears this.
         let _ = tokio::time::timeout(PATIENCE, writer.reset(0)).await;
     }
@@ -99,18 +105,31 @@ where
         Ok(Admission::Recorded(result)) => return recorded(reader, writer, result).await,
         Err(refused) => return refuse(writer, refused).await,
     };
-    match converse(&operation, reader, writer, request.received).await? {
-        Heard::Done => {
-            shared.acknowledged(operation.id);
-            Ok(writer.finish().await?)
-        }
-        Heard::Ended => Ok(writer.finish().await?),
+    let over = async {
+        live.ended.cancelled().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    let heard = tokio::select! {
+        heard = converse(&operation, reader, writer, request.received) => heard?,
+        () = over => return Err(Broken::Over),
+    };
+    if matches!(heard, Heard::Done) {
+        shared.acknowledged(operation.id);
+    }
+    in_time(writer.finish()).await
+}
+
+/// Something short to a technician who may not read.
+async fn in_time(writing: impl Future<Output = Result<(), StreamError>>) -> Result<(), Broken> {
+    match tokio::time::timeout(PATIENCE, writing).await {
+        Ok(written) => Ok(written?),
+        Err(_) => Err(Broken::Silent),
     }
 }
 
 async fn refuse<W: AsyncWrite + Unpin>(writer: &mut OpWriter<W>, refused: Denied) -> Result<(), Broken> {
-    writer.send(&OpOutput::Refused(refused)).await?;
-    Ok(writer.finish().await?)
+    in_time(writer.send(&OpOutput::Refused(refused))).await?;
+    in_time(writer.finish()).await
 }
 
 /// An operation of which only the result is left.
@@ -123,12 +142,12 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    writer.write_message(&OpOutput::Started(Closed {})).await?;
-    writer.send(&OpOutput::Finished(result)).await?;
+    in_time(writer.write_message(&OpOutput::Started(Closed {}))).await?;
+    in_time(writer.send(&OpOutput::Finished(result))).await?;
     let said = async { while let Ok(Some(_)) = reader.next::<OpInput>().await {} };
     // Done, or the end of the stream: it is all the same here.
     let _ = tokio::time::timeout(DONE_WINDOW, said).await;
-    Ok(writer.finish().await?)
+    in_time(writer.finish()).await
 }
 
 /// Both directions, until the technician knows the result.
@@ -194,7 +213,8 @@ async fn listen<R: AsyncRead + Unpin>(
             (Unit::Message(OpInput::InputEnd(_)), Some(input)) => input.end(),
             (Unit::Message(OpInput::InputEnd(_)), None) => {}
             (Unit::Message(OpInput::Cancel(_)), _) => operation.cancel.cancel(),
-            (Unit::Message(OpInput::Done(_)), _) => return Ok(Heard::Done),
+            (Unit::Message(OpInput::Done(_)), _) if operation.output.is_over() => return Ok(Heard::Done),
+            (Unit::Message(OpInput::Done(_)), _) => return Err(Broken::OutOfTurn),
             (Unit::Primary(bytes), Some(input)) => {
                 input.push(bytes)?;
                 operation.output.wake(); // there may be news about the window
