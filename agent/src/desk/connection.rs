@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use distans_e2e::receipt::EndReason;
 use distans_link::frames::{FrameReader, Limits, write_message};
@@ -15,6 +16,10 @@ use tracing::{debug, info, warn};
 
 use crate::config::Config;
 use crate::shared::{Shared, runs_as_itself};
+
+/// Pause after a helper could not be accepted: what is missing (file descriptors, say) is not
+/// there again at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where the agent listens, and for whom.
 pub(crate) fn place(config: &Config) -> (PathBuf, Reach) {
@@ -37,7 +42,13 @@ pub(crate) async fn serve(shared: Arc<Shared>, mut listener: LocalListener) {
                 let shared = Arc::clone(&shared);
                 shared.tasks.clone().spawn(async move { welcome(&shared, stream, &peer).await });
             }
-            Err(error) => debug!(%error, "a helper could not be accepted"),
+            Err(error) => {
+                debug!(%error, "a helper could not be accepted");
+                tokio::select! {
+                    () = shared.stop.cancelled() => return,
+                    () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                }
+            }
         }
     }
 }
