@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::config::Config;
-use crate::link::dial::{DialError, dial_anonymous, dial_as, look_up};
+use crate::link::dial::{DialError, dial_anonymous, dial_as, look_up, plain};
 use crate::state::{Enrolled, Files};
 use crate::status::{self, Link};
 
@@ -181,11 +181,11 @@ async fn reach(report: &mut Report, broker: &str, enrolled: &Enrolled) -> bool {
         }
     };
     let asked = async {
-        let (mut send, mut receive) = connection.open_bi().await.map_err(|error| error.to_string())?;
+        let (mut send, mut receive) = connection.open_bi().await.map_err(|error| plain(&error))?;
         let question = EnrolRequest::Roots(RootsQuery {});
-        write_message(&mut send, &question, CONTROL_LIMIT).await.map_err(|error| error.to_string())?;
+        write_message(&mut send, &question, CONTROL_LIMIT).await.map_err(|error| plain(&error))?;
         let reply = read_message::<EnrolReply, _>(&mut receive, Limits::prompt(DOCUMENTS_LIMIT)).await;
-        reply.map(|_| ()).map_err(|error| error.to_string())
+        reply.map(|_| ()).map_err(|error| plain(&error))
     };
     let answered = asked.await;
     report.add(
@@ -223,7 +223,7 @@ fn running_agent(report: &mut Report, config: &Config) -> Option<Timestamp> {
             report.add(
                 ENROLMENT,
                 Outcome::Failed,
-                format_args!("not connected since {since}: {why}"),
+                format_args!("not connected since {since}: {}", plain(&why)),
                 advice,
             );
             None

@@ -23,7 +23,7 @@ use tracing::info;
 
 use crate::clock;
 use crate::config::Config;
-use crate::link::dial::{DialError, closed, dial_anonymous};
+use crate::link::dial::{DialError, closed, dial_anonymous, plain};
 use crate::operations::diagnose::hostname;
 use crate::state::{Enrolled, Identity, StateDir, StateError};
 
@@ -40,7 +40,7 @@ pub enum EnrolmentError {
     #[error(transparent)]
     Dial(#[from] DialError),
     /// The conversation broke.
-    #[error("the broker did not answer as it should: {0}")]
+    #[error("the broker did not answer as it should: {}", plain(.0))]
     Frame(#[from] FrameIoError),
     /// The connection broke.
     #[error("the connection to the broker broke: {0}")]
@@ -102,7 +102,7 @@ impl Line {
         // One question, one answer: nothing more is sent. Fails only if the broker stopped it.
         send.finish().ok();
         match read_message(&mut receive, Limits::prompt(DOCUMENTS_LIMIT)).await {
-            Ok(EnrolReply::Refused(refused)) => Err(EnrolmentError::Refused(refused.text.to_string())),
+            Ok(EnrolReply::Refused(refused)) => Err(EnrolmentError::Refused(plain(&refused.text))),
             Ok(reply) => Ok(reply),
             Err(error) => Err(self.connection.close_reason().map_or(error.into(), lost)),
         }

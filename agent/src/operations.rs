@@ -167,12 +167,7 @@ impl Shared {
     }
 
     /// Journals a new operation and begins it; the session owns its task.
-    async fn begin(
-        self: &Arc<Self>,
-        live: &Arc<Live>,
-        new: New,
-        op: Op,
-    ) -> Result<(), Denied> {
+    async fn begin(self: &Arc<Self>, live: &Arc<Live>, new: New, op: Op) -> Result<(), Denied> {
         let New { permit, operation, counted } = new;
         let work = match self.prepare(&permit, live, &op).await {
             Ok(_) if live.ended.is_cancelled() => {
@@ -213,9 +208,9 @@ impl Shared {
     async fn prepare(&self, permit: &Permit, live: &Live, op: &Op) -> Result<Work, Denied> {
         match op {
             Op::Diagnose(diagnose) => Ok(Work::Diagnose(diagnose.clone())),
-            Op::Run(run) => {
-                run::prepare(permit, self, live, run).await.map(|(launch, timeout)| Work::Run(launch, timeout))
-            }
+            Op::Run(run) => run::prepare(permit, self, live, run)
+                .await
+                .map(|(launch, timeout)| Work::Run(launch, timeout)),
         }
     }
 

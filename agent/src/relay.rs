@@ -13,6 +13,7 @@ use distans_proto::link::RelayHeader;
 use quinn::{Connection, RecvStream, SendStream, VarInt};
 use tracing::{debug, warn};
 
+use crate::link::dial::plain;
 use crate::operations;
 use crate::session::attachment;
 use crate::shared::Shared;
@@ -47,11 +48,11 @@ async fn serve(shared: &Arc<Shared>, mut send: SendStream, mut receive: RecvStre
 
 async fn begin(shared: &Shared, receive: &mut RecvStream) -> Result<Preface, String> {
     let header: RelayHeader =
-        read_message(receive, Limits::prompt(CONTROL_LIMIT)).await.map_err(|error| error.to_string())?;
+        read_message(receive, Limits::prompt(CONTROL_LIMIT)).await.map_err(|error| plain(&error))?;
     if header.device != shared.identity.device {
         return Err("it is for another PC".to_owned());
     }
-    let preface = read_preface(receive).await.map_err(|error| error.to_string())?;
+    let preface = read_preface(receive).await.map_err(|error| plain(&error))?;
     if preface.session != header.session {
         return Err("its header names another session than its preface".to_owned());
     }

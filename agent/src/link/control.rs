@@ -17,7 +17,7 @@ use distans_trust::issue::new_request;
 use quinn::{RecvStream, SendStream};
 use tracing::{debug, error, info, warn};
 
-use super::dial::Dialled;
+use super::dial::{Dialled, plain};
 use crate::clock;
 use crate::operations::diagnose::gather;
 use crate::shared::Shared;
@@ -33,7 +33,7 @@ pub(super) async fn serve(shared: &Arc<Shared>, dialled: Dialled) -> Option<Dura
     let Dialled { send, receive, .. } = dialled;
     let mut control = Control { shared, send, sent: HashSet::new(), told: None, asked: None };
     if let Err(error) = control.run(receive).await {
-        debug!(%error, "the control stream is over");
+        debug!(error = plain(&error), "the control stream is over");
     }
     control.asked
 }

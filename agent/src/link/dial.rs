@@ -12,6 +12,7 @@ use distans_link::transport;
 use distans_proto::ending;
 use distans_proto::frame::{CONTROL_LIMIT, DOCUMENTS_LIMIT};
 use distans_proto::link::{AgentHello, DocumentVersions, ToAgent, ToBroker, Welcome};
+use distans_proto::text::clean_line;
 use distans_proto::version::VersionRange;
 use distans_trust::keys::{KeyError, P256Key};
 use distans_trust::outer::{self, ServiceVerifier, SharedSnapshot};
@@ -31,6 +32,9 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// How long a frame on the control stream may take once begun: documents over a slow line.
 const SLOW_LINE: Duration = Duration::from_secs(60);
+
+/// Longest reason of the other end's that is kept, in characters.
+const REASON_LIMIT: usize = 200;
 
 /// Most addresses of the broker that are tried.
 const ADDRESSES_LIMIT: usize = 4;
@@ -72,7 +76,7 @@ pub enum DialError {
     #[error("the broker turned this PC away: {0}")]
     TurnedAway(String),
     /// The control stream.
-    #[error("the broker did not welcome this PC: {0}")]
+    #[error("the broker did not welcome this PC: {}", plain(.0))]
     Hello(#[from] FrameIoError),
     /// Its protocol.
     #[error("the broker speaks protocol {min} to {max}, this agent does not; update the older one")]
@@ -135,7 +139,7 @@ pub(crate) async fn dial_as(
             }
             // A refused certificate shows only now: in TLS 1.3 the client is done first.
             Some(ConnectionError::ConnectionClosed(close)) => {
-                DialError::TurnedAway(String::from_utf8_lossy(&close.reason).into_owned())
+                DialError::TurnedAway(plain(&String::from_utf8_lossy(&close.reason)))
             }
             _ => error,
         }),
@@ -165,7 +169,7 @@ async fn greet(
     write_message(&mut send, &ToBroker::Hello(hello), CONTROL_LIMIT).await?;
     let welcome = match read_message::<ToAgent, _>(&mut receive, Limits::prompt(CONTROL_LIMIT)).await? {
         ToAgent::Welcome(welcome) => welcome,
-        ToAgent::Refused(refused) => return Err(DialError::TurnedAway(refused.text.to_string())),
+        ToAgent::Refused(refused) => return Err(DialError::TurnedAway(plain(&refused.text))),
         _ => return Err(DialError::TurnedAway("its first message was no welcome".to_owned())),
     };
     if VersionRange::OURS.agree(welcome.versions, 0).is_none() {
@@ -218,7 +222,7 @@ async fn connect_to(
         Ok(Err(error @ (ConnectionError::ConnectionClosed(_) | ConnectionError::ApplicationClosed(_)))) => {
             Err(refused(closed(&error), true))
         }
-        Ok(Err(error)) => Err(refused(error.to_string(), false)),
+        Ok(Err(error)) => Err(refused(plain(&error), false)),
     }
 }
 
@@ -234,6 +238,11 @@ pub(crate) fn closed(error: &ConnectionError) -> String {
             ending::meaning(close.error_code.into_inner()).to_owned()
         }
         ConnectionError::TimedOut => "the line went silent".to_owned(),
-        other => other.to_string(),
+        other => plain(other),
     }
+}
+
+/// An error as it may be shown and kept: the other end's own words are in some, as they came.
+pub(crate) fn plain(error: &impl std::fmt::Display) -> String {
+    clean_line(&error.to_string(), REASON_LIMIT)
 }

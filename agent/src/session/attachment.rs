@@ -24,6 +24,7 @@ use tracing::{debug, info, warn};
 use super::ending::RECEIPT_WINDOW;
 use super::granting::{Asker, Decision, refusal};
 use crate::clock;
+use crate::link::dial::plain;
 use crate::session::Live;
 use crate::shared::{Shared, VERSION};
 
@@ -69,7 +70,7 @@ where
     let control = match Control::accept(reader, writer, shared.inner_tls(), session).await {
         Ok(control) => control,
         Err(error) => {
-            info!(%session, %error, "an end-to-end handshake failed");
+            info!(%session, error = plain(&error), "an end-to-end handshake failed");
             return;
         }
     };
@@ -86,10 +87,12 @@ where
     };
     match stopped {
         Ok(()) | Err(Stop::Left) => {}
-        Err(Stop::Line(error)) => debug!(%session, %error, "a control stream is lost"),
+        Err(Stop::Line(error)) => debug!(%session, error = plain(&error), "a control stream is lost"),
         Err(Stop::Silent) => debug!(%session, "a technician's program said nothing in time"),
         Err(Stop::Denied(denied)) => {
-            info!(%session, by = ?denied.by, reason = %denied.text, "session denied");
+            // The reason may name the technician.
+            info!(%session, by = ?denied.by, "session denied");
+            debug!(%session, reason = %denied.text, "denied because");
             // The technician may be gone already.
             let _ = conversation.send(&ToTechnician::Denied(denied)).await;
         }

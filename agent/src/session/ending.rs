@@ -73,8 +73,7 @@ impl Shared {
             let entry = state.session(session).ok_or(ReceiptError::Unknown)?;
             let (end, reason) = entry.ended.unwrap_or((now, reason));
             let lines = state.lines(session);
-            let receipt =
-                self.receipt(session, entry, policy, (end, reason), lines, state.receipt_head())?;
+            let receipt = self.receipt(session, entry, policy, (end, reason), lines, state.receipt_head())?;
             (receipt, entry.ended.is_some())
         };
         let (end, reason) = (receipt.end, receipt.reason);

@@ -101,7 +101,8 @@ impl Shared {
             self.decisions().sessions.forget(offer.session);
             return Err(broken(&error));
         }
-        let live = Arc::new(Live::new(offer.session, asker.caller, asker.key, offer.account, envelope, false));
+        let live =
+            Arc::new(Live::new(offer.session, asker.caller, asker.key, offer.account, envelope, false));
         self.add_live(Arc::clone(&live));
         let granted = self.decisions().sessions.granted(offer.session, Instant::now());
         if let Err(denied) = granted {
