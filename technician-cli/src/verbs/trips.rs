@@ -40,6 +40,7 @@ pub struct Trips {
 /// What the broker answers, a broken hash chain, or if the screen cannot be written.
 pub async fn perform(app: &App, trips: Trips) -> anyhow::Result<()> {
     let desk = Desk::connect(&app.home).await?;
+    let is_part = trips.from.is_some() || trips.to.is_some();
     let filter = LedgerFilter { from: trips.from.map(Into::into), to: trips.to.map(Into::into) };
     let (entries, names) = tokio::try_join!(desk.ledger(filter), site_names(&desk))?;
     let broken = ledger::first_break(&entries);
@@ -49,13 +50,11 @@ pub async fn perform(app: &App, trips: Trips) -> anyhow::Result<()> {
             app.screen.object(&as_json(entry))?;
         }
         app.screen.object(&json!({ "sum": { "upper_bound_m": upper, "chain_holds": broken.is_none() } }))?;
-    } else if entries.is_empty() {
-        app.screen.hint("nothing is booked yet; book with distans session end or distans visit avoided");
+    } else if !entries.iter().any(|entry| trips.all || is_visit(entry)) {
+        app.screen.hint(nothing(is_part));
     } else {
-        let shown = |entry: &&EntryRecord| {
-            trips.all || !matches!(entry.kind, EntryKind::FactorSet | EntryKind::SiteRevision)
-        };
-        let rows = entries.iter().filter(shown).map(|entry| row(entry, &names));
+        let shown = entries.iter().filter(|entry| trips.all || is_visit(entry));
+        let rows = shown.map(|entry| row(entry, &names));
         app.screen
             .table(&["DAY", "WHAT", "PLACE", ">ROUND TRIP", "CHANNEL", "URGENCY", "NOTE", "ENTRY"], rows)?;
         let sum = app.screen.paint(Tone::Strong, &format::kilometres(upper));
@@ -68,6 +67,18 @@ pub async fn perform(app: &App, trips: Trips) -> anyhow::Result<()> {
             format!("entry {seq} does not continue the chain before it: the ledger was changed; tell your administrator"),
         )
         .into()),
+    }
+}
+
+const fn is_visit(entry: &EntryRecord) -> bool {
+    !matches!(entry.kind, EntryKind::FactorSet | EntryKind::SiteRevision)
+}
+
+const fn nothing(is_part: bool) -> &'static str {
+    if is_part {
+        "no visit is booked in this time; distans trips without --from and --to shows all"
+    } else {
+        "no visit is booked yet; when help from afar saves a drive, say so at distans session end, or book it with distans visit avoided"
     }
 }
 

@@ -1,13 +1,14 @@
 //! `distans session log ID`: what was granted and done, signed by both sides.
 
 use clap::Args;
-use distans_proto::desk::SessionFilter;
+use distans_proto::desk::{SessionFilter, SessionSummary};
+use distans_proto::enrol::RefusalCode;
 use distans_proto::ids::SessionId;
 use serde_json::json;
 
 use super::open::consent_words;
-use crate::client::Desk;
 use crate::client::record::Verified;
+use crate::client::{Desk, Error};
 use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::format;
@@ -30,9 +31,36 @@ pub struct Log {
 pub(super) async fn perform(app: &App, log: Log) -> anyhow::Result<()> {
     let desk = reach::connect(app).await?;
     let id = full_id(&desk, &log.session).await?;
-    let record = desk.verified_record(id).await?;
+    let record = match desk.verified_record(id).await {
+        Err(Error::Refused(refused)) if refused.code == RefusalCode::NotFound => {
+            return Err(no_record(app, &desk, id).await?.into());
+        }
+        record => record?,
+    };
     show(app.screen, &record)?;
     Ok(())
+}
+
+/// Why there is no record, and what to do about it.
+async fn no_record(app: &App, desk: &Desk, id: SessionId) -> anyhow::Result<Stop> {
+    let is_open_here = app.home.open_sessions(format::now())?.iter().any(|session| session.id == id);
+    let is_known = is_open_here || sessions(desk).await?.iter().any(|session| session.id == id);
+    let text = match (is_open_here, is_known) {
+        (true, _) => {
+            format!("session {id} is still open; its record is made at its end: distans session end {id}")
+        }
+        (false, true) => format!(
+            "no record of session {id} has arrived yet: it is still open, or its PC hands the record in when it is online again"
+        ),
+        (false, false) => {
+            format!("no session of your groups has the id {id}; distans session list --limit 1000 shows them")
+        }
+    };
+    Ok(Stop::new(Exit::NotFound, text))
+}
+
+async fn sessions(desk: &Desk) -> Result<Vec<SessionSummary>, Error> {
+    desk.sessions(SessionFilter { limit: 1000, ..SessionFilter::default() }).await
 }
 
 async fn full_id(desk: &Desk, text: &str) -> anyhow::Result<SessionId> {
@@ -40,8 +68,8 @@ async fn full_id(desk: &Desk, text: &str) -> anyhow::Result<SessionId> {
         return Ok(id);
     }
     let wanted = text.to_lowercase();
-    let sessions = desk.sessions(SessionFilter { limit: 1000, ..SessionFilter::default() }).await?;
-    let mut fitting = sessions.into_iter().filter(|session| session.id.to_string().starts_with(&wanted));
+    let mut fitting =
+        sessions(desk).await?.into_iter().filter(|session| session.id.to_string().starts_with(&wanted));
     match (fitting.next(), fitting.next()) {
         (Some(session), None) => Ok(session.id),
         (None, _) => Err(Stop::new(
