@@ -4,10 +4,12 @@
 
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use distans_proto::desk::Device;
+use distans_proto::enrol::RefusalCode;
 use distans_proto::ids::SiteId;
-use distans_proto::trips::{AvoidedVisit, Booking, Channel, EntryRecord, Reason, Urgency};
+use distans_proto::text::Untrusted;
+use distans_proto::trips::{AvoidedVisit, Booking, Channel, EntryRecord, Urgency};
 use serde_json::json;
 
 use super::log;
@@ -50,8 +52,19 @@ pub struct End {
 /// A visit to book once the session is over.
 struct Avoided {
     site: Option<SiteId>,
-    reason: Reason,
+    reason: ReasonName,
     urgency: Urgency,
+}
+
+/// What became of the booking.
+enum Booked {
+    /// There was none to make.
+    Nothing,
+    /// Done.
+    Entries(Vec<EntryRecord>),
+    /// The need was settled before, in the broker's words: perhaps by this very booking, whose
+    /// answer was lost.
+    Before(Untrusted),
 }
 
 /// Ends the session, shows the receipt and books.
@@ -73,13 +86,20 @@ pub(super) async fn perform(app: &App, end: End) -> anyhow::Result<()> {
         None if !end.not_avoided && app.screen.may_ask() => ask_once(app, &desk, &kept).await?,
         decided => decided,
     };
-    let entries = match avoided {
-        Some(avoided) => book(&desk, &kept, avoided).await?,
-        None => Vec::new(),
+    let booked = match &avoided {
+        Some(avoided) => book(&desk, &kept, avoided).await,
+        None => Ok(Booked::Nothing),
     };
-    let names = if entries.is_empty() { SiteNames::new() } else { visit::site_names(&desk).await? };
-    report(app, &kept, closing.as_deref(), &entries, &names)?;
-    Ok(())
+    let names = match &booked {
+        Ok(Booked::Entries(_)) => visit::site_names(&desk).await?,
+        _ => SiteNames::new(),
+    };
+    // What the session came to is shown whatever became of the booking.
+    report(app, &kept, closing.as_deref(), booked.as_ref().unwrap_or(&Booked::Nothing), &names)?;
+    match (booked, avoided) {
+        (Err(error), Some(avoided)) => Err(anyhow::Error::from(error).context(again(&kept, &avoided))),
+        _ => Ok(()),
+    }
 }
 
 fn choose(app: &App, which: Option<&str>) -> anyhow::Result<OpenSession> {
@@ -155,7 +175,7 @@ async fn prepare(
             return Err(Stop::new(Exit::Usage, text).into());
         }
     };
-    Ok(Avoided { site, reason: reason.into(), urgency: urgency(same_day) })
+    Ok(Avoided { site, reason, urgency: urgency(same_day) })
 }
 
 async fn ask_once(app: &App, desk: &Desk, kept: &OpenSession) -> anyhow::Result<Option<Avoided>> {
@@ -177,7 +197,7 @@ async fn ask_once(app: &App, desk: &Desk, kept: &OpenSession) -> anyhow::Result<
     let reason = ask::choose("Why?", reasons.into()).await?.1;
     let same_day =
         ask::yes("On the same day?", "no: it could have waited and ridden along with another trip").await?;
-    Ok(Some(Avoided { site, reason: reason.into(), urgency: urgency(same_day) }))
+    Ok(Some(Avoided { site, reason, urgency: urgency(same_day) }))
 }
 
 struct Choice<T>(String, T);
@@ -196,27 +216,64 @@ async fn placed(desk: &Desk, kept: &OpenSession) -> Result<Device, Error> {
     Ok(desk.look_up(&kept.device.to_string()).await?.0)
 }
 
-async fn book(desk: &Desk, kept: &OpenSession, avoided: Avoided) -> Result<Vec<EntryRecord>, Error> {
-    desk.book(Booking::Avoided(AvoidedVisit {
-        device: Some(kept.device),
-        site: avoided.site,
-        need: None,
-        ticket: kept.ticket.as_deref().map(Into::into),
-        channel: Channel::Remote,
-        reason: avoided.reason,
-        urgency: avoided.urgency,
-        service_date: None,
-    }))
-    .await
+/// Books; may be repeated after a lost answer, since one need has one entry.
+async fn book(desk: &Desk, kept: &OpenSession, avoided: &Avoided) -> Result<Booked, Error> {
+    let booking = || {
+        Booking::Avoided(AvoidedVisit {
+            device: Some(kept.device),
+            site: avoided.site.clone(),
+            need: None,
+            ticket: Some(reference(kept).into()),
+            channel: Channel::Remote,
+            reason: avoided.reason.into(),
+            urgency: avoided.urgency,
+            service_date: None,
+        })
+    };
+    let mut booked = desk.book(booking()).await;
+    if booked.as_ref().is_err_and(Error::is_transient) {
+        booked = desk.book(booking()).await;
+    }
+    match booked {
+        Ok(entries) => Ok(Booked::Entries(entries)),
+        Err(Error::Refused(refused)) if refused.code == RefusalCode::Conflict => {
+            Ok(Booked::Before(refused.text))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// By which the broker knows the need again: the ticket; without one, the session itself.
+fn reference(kept: &OpenSession) -> String {
+    let ticket = kept.ticket.as_ref().filter(|ticket| !ticket.trim().is_empty());
+    ticket.cloned().unwrap_or_else(|| format!("session {}", kept.id))
+}
+
+/// How to book what may not have been booked: the session is over and cannot be ended again.
+fn again(kept: &OpenSession, avoided: &Avoided) -> String {
+    let site = avoided.site.as_ref().map(|site| format!(" --site {site}")).unwrap_or_default();
+    let same_day = if avoided.urgency == Urgency::SameDay { " --same-day" } else { "" };
+    format!(
+        "the session is over, but the avoided visit may not be booked; this books it, and never twice: \
+         distans visit avoided --pc {}{site} --ticket \"{}\" --channel remote --reason {}{same_day}",
+        kept.device,
+        reference(kept),
+        avoided.reason.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default(),
+    )
 }
 
 fn report(
     app: &App,
     kept: &OpenSession,
     closing: Option<&Closing>,
-    entries: &[EntryRecord],
+    booked: &Booked,
     names: &SiteNames,
 ) -> anyhow::Result<()> {
+    let (entries, before) = match booked {
+        Booked::Nothing => ([].as_slice(), None),
+        Booked::Entries(entries) => (entries.as_slice(), None),
+        Booked::Before(text) => ([].as_slice(), Some(text)),
+    };
     if app.screen.json() {
         let receipt = closing.map(|closing| closing.receipt.payload());
         app.screen.object(&json!({
@@ -227,6 +284,7 @@ fn report(
             "record_at_broker": closing.is_some_and(|closing| closing.stored.is_ok()),
             "record_at_pc": closing.is_some_and(|closing| closing.kept_at_pc),
             "booked": entries.iter().map(trips::as_json).collect::<Vec<_>>(),
+            "not_booked_again": before,
         }))?;
         return Ok(());
     }
@@ -238,8 +296,53 @@ fn report(
         app.screen.line("")?;
         visit::show(app, entry, names)?;
     }
-    if entries.is_empty() {
-        app.screen.hint("no avoided visit was booked");
+    match before {
+        Some(text) => app.screen.hint(format!("nothing was added to the ledger: {text}")),
+        None if entries.is_empty() => app.screen.hint("no avoided visit was booked"),
+        None => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use distans_proto::ids::{DeviceId, SessionId};
+    use distans_proto::scope::ScopeSet;
+    use distans_proto::time::Timestamp;
+
+    use super::*;
+
+    fn kept(ticket: Option<&str>) -> OpenSession {
+        OpenSession {
+            id: SessionId::from_bytes([7; 16]),
+            device: DeviceId::from_bytes([9; 16]),
+            hostname: "PC-IDRE-003".into(),
+            group: "kontor".parse().expect("a label"),
+            scopes: ScopeSet::EMPTY,
+            purpose: "slow".into(),
+            ticket: ticket.map(Into::into),
+            started: Timestamp::from_secs(0),
+            ends: Timestamp::from_secs(60),
+            certificate: String::new(),
+            endorsement: String::new(),
+            token_cert: String::new(),
+            grant: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_session_without_a_ticket_is_known_again_by_its_id() {
+        assert_eq!(reference(&kept(Some("IT-4711"))), "IT-4711");
+        let own = format!("session {}", SessionId::from_bytes([7; 16]));
+        assert_eq!(reference(&kept(None)), own);
+        assert_eq!(reference(&kept(Some(" "))), own, "the broker would take it for no ticket");
+        let avoided = Avoided { site: None, reason: ReasonName::NoOtherWayIn, urgency: Urgency::SameDay };
+        let text = again(&kept(None), &avoided);
+        assert!(
+            text.ends_with(&format!(
+                "--ticket \"{own}\" --channel remote --reason no-other-way-in --same-day"
+            )),
+            "{text}"
+        );
+    }
 }
