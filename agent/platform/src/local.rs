@@ -44,6 +44,18 @@ impl Peer {
     pub fn may_serve(&self) -> bool {
         self.user.is_system() || UserId::current().is_ok_and(|own| own == self.user)
     }
+
+    /// True if the peer runs the program installed at `path`, and none but the system (and the
+    /// user this program runs as) can put another one there.
+    ///
+    /// Keeps a user's own scripts from answering in the helper's place. It does not keep out a
+    /// user who takes over the real helper from within; that user is the one who is asked.
+    ///
+    /// # Errors
+    /// What the system says; the peer may be gone, or nothing is installed there.
+    pub fn runs(&self, path: &Path) -> io::Result<bool> {
+        imp::local::runs(self, path)
+    }
 }
 
 /// The agent's end.

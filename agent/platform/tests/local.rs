@@ -35,6 +35,20 @@ async fn both_ends_learn_who_the_other_is() {
         assert_eq!(peer.program, Some(std::env::current_exe().expect("a program")));
     }
     assert!(agent_seen.may_serve());
+    let program = std::env::current_exe().expect("a program");
+    assert!(!helper_seen.runs(Path::new("/bin/true")).expect("installed"), "another program");
+    let copy = dir.path().join("copy");
+    std::fs::copy(&program, &copy).expect("copied");
+    assert!(!helper_seen.runs(&copy).expect("there"), "another file");
+    let installed = dir.path().join("installed");
+    if std::fs::hard_link(&program, &installed).is_ok() {
+        std::fs::set_permissions(&installed, Permissions::from_mode(0o755)).expect("our own");
+        assert!(helper_seen.runs(&installed).expect("there"));
+        std::fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).expect("our own");
+        assert!(!helper_seen.runs(&installed).expect("there"), "anybody could replace it");
+        std::fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).expect("our own");
+    }
+    assert!(helper_seen.runs(&dir.path().join("missing")).is_err());
 
     agent.write_all("får jag?".as_bytes()).await.expect("written");
     agent.shutdown().await.expect("closed");

@@ -74,7 +74,31 @@ async fn welcome(shared: &Arc<Shared>, stream: LocalStream, peer: &Peer) {
 /// The user behind the peer, if that one may answer for the person at the PC: where the agent
 /// runs as itself its own user, else whoever sits at the screen.
 async fn checked(shared: &Shared, peer: &Peer) -> Option<SignedIn> {
-    if may_answer(shared, &peer.user).await { session_user::of_peer(peer).await } else { None }
+    if !may_answer(shared, &peer.user).await {
+        return None;
+    }
+    // A program of the agent's own user could do whatever it allows without asking.
+    if !shared.runs_as_itself()
+        && let Err(problem) = is_the_helper(peer)
+    {
+        warn!(pid = peer.pid, problem, "what asks to be a helper is not the installed one");
+        return None;
+    }
+    session_user::of_peer(peer).await
+}
+
+/// The installed helper lies beside this program.
+fn is_the_helper(peer: &Peer) -> Result<(), String> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let helper = own.with_file_name(format!("distans-helper{}", std::env::consts::EXE_SUFFIX));
+    match peer.runs(&helper) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!(
+            "it is not {}, or others than the system can change that file or its folder; after an update, start the helper again",
+            helper.display()
+        )),
+        Err(error) => Err(format!("{}: {error}", helper.display())),
+    }
 }
 
 /// True if this user is, at this moment, the one who may answer.

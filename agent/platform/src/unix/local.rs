@@ -1,6 +1,6 @@
 //! A Unix socket, and who connects from the kernel's SO_PEERCRED.
 
-use std::fs::{DirBuilder, Permissions};
+use std::fs::{DirBuilder, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -89,6 +89,17 @@ async fn clear_leftover(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
         Err(error) => Err(error),
     }
+}
+
+/// By the file itself: a user can show any path in a name space of their own.
+pub(crate) fn runs(peer: &Peer, path: &Path) -> io::Result<bool> {
+    let running = std::fs::metadata(format!("/proc/{}/exe", peer.pid))?;
+    let installed = std::fs::metadata(path)?;
+    let folder = std::fs::metadata(path.parent().unwrap_or(Path::new("/")))?;
+    let own = rustix::process::geteuid().as_raw();
+    let is_ours = |found: &Metadata| [0, own].contains(&found.uid()) && found.mode() & 0o022 == 0;
+    let is_same = (running.dev(), running.ino()) == (installed.dev(), installed.ino());
+    Ok(is_same && is_ours(&installed) && is_ours(&folder))
 }
 
 fn peer_of(stream: &UnixStream) -> io::Result<Peer> {

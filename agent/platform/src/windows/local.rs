@@ -25,7 +25,7 @@ use windows_sys::Win32::System::Threading::{
     OpenProcess, PROCESS_NAME_WIN32, PROCESS_QUERY_LIMITED_INFORMATION, QueryFullProcessImageNameW,
 };
 
-use super::private::{check_owner, make_dir_with};
+use super::private::{check_owner, is_installed, make_dir_with};
 use super::security::{Descriptor, owner_of};
 use super::sys::{self, check, narrow, own, wide};
 use super::user;
@@ -219,6 +219,13 @@ fn read_name(file: &Path) -> io::Result<String> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, text));
     }
     Ok(format!("{PREFIX}{digits}"))
+}
+
+pub(crate) fn runs(peer: &Peer, path: &Path) -> io::Result<bool> {
+    let installed = path.canonicalize()?;
+    let Some(running) = &peer.program else { return Ok(false) };
+    let folder = installed.parent().map_or(Ok(false), is_installed)?;
+    Ok(folder && is_installed(&installed)? && running.canonicalize()? == installed)
 }
 
 fn program_of(pid: u32) -> Option<PathBuf> {

@@ -21,6 +21,8 @@ use crate::private::PrivateError;
 /// two place-holders stand for the owner.
 const ADMINISTRATORS: &str = "S-1-5-32-544";
 const CREATOR_OWNER: &str = "S-1-3-0";
+/// Windows' own installer.
+const TRUSTED_INSTALLER: &str = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464";
 const OWNER_RIGHTS: &str = "S-1-3-4";
 
 /// Full access for SYSTEM and us, inherited below, nothing from above.
@@ -53,6 +55,16 @@ pub(crate) fn check_owner(path: &Path) -> io::Result<Result<security::Access, St
     } else {
         Ok(Err(format!("it belongs to {}, this program runs as {own}", access.owner)))
     }
+}
+
+/// True if none but the system, administrators and we can change or replace what is there.
+pub(crate) fn is_installed(path: &Path) -> io::Result<bool> {
+    let access = security::of_path(path)?;
+    let own = user::current()?;
+    let trusted = [own.as_str(), SYSTEM, ADMINISTRATORS, TRUSTED_INSTALLER, CREATOR_OWNER, OWNER_RIGHTS];
+    let is_trusted = |sid: &str| trusted.contains(&sid);
+    let writers = access.writers.is_some_and(|writers| writers.iter().all(|sid| is_trusted(sid)));
+    Ok(writers && is_trusted(&access.owner))
 }
 
 pub(crate) fn check(path: &Path, _: &Metadata) -> Result<(), PrivateError> {

@@ -20,6 +20,9 @@ use super::user::{Raw, text_of_sid};
 /// Kinds of entries in an access list (winnt.h).
 const ALLOWED: u8 = 0;
 const DENIED: u8 = 1;
+/// Rights to change or replace a file, or a folder's files: write, append, delete a child,
+/// delete, change the list or the owner, and the generic ones (winnt.h).
+const WRITING: u32 = 0x2 | 0x4 | 0x40 | 0x1_0000 | 0x4_0000 | 0x8_0000 | 0x4000_0000 | 0x1000_0000;
 /// Most entries of a list that are looked at; a longer one counts as exposed.
 const ENTRIES_LIMIT: u32 = 256;
 
@@ -58,6 +61,8 @@ pub(crate) struct Access {
     pub(crate) owner: Raw,
     /// SIDs with any right; `None` if everybody is let in, or the list is not understood.
     pub(crate) allowed: Option<Vec<Raw>>,
+    /// The same for rights to change or replace it.
+    pub(crate) writers: Option<Vec<Raw>>,
 }
 
 /// Of a file or folder.
@@ -80,7 +85,13 @@ pub(crate) fn of_path(path: &Path) -> io::Result<Access> {
     })?;
     let _memory = LocalMemory(descriptor);
     // SAFETY: the call succeeded; owner and list lie in the descriptor, which lives to the end.
-    unsafe { Ok(Access { owner: text_of_sid(owner)?, allowed: allowed(list)? }) }
+    unsafe {
+        Ok(Access {
+            owner: text_of_sid(owner)?,
+            allowed: allowed(list, u32::MAX)?,
+            writers: allowed(list, WRITING)?,
+        })
+    }
 }
 
 /// Who owns a pipe: nobody can make one in another's name.
@@ -105,11 +116,11 @@ pub(crate) fn owner_of(handle: BorrowedHandle<'_>) -> io::Result<Raw> {
     unsafe { text_of_sid(owner) }
 }
 
-/// The SIDs that a list lets in.
+/// The SIDs that a list gives any of `rights`.
 ///
 /// # Safety
 /// `list` is null or a valid access list.
-unsafe fn allowed(list: *const ACL) -> io::Result<Option<Vec<Raw>>> {
+unsafe fn allowed(list: *const ACL, rights: u32) -> io::Result<Option<Vec<Raw>>> {
     if list.is_null() {
         return Ok(None);
     }
@@ -134,6 +145,8 @@ unsafe fn allowed(list: *const ACL) -> io::Result<Option<Vec<Raw>>> {
         let entry: *const ACCESS_ALLOWED_ACE = entry.cast();
         // SAFETY: every entry starts with its header.
         match unsafe { (*entry).Header.AceType } {
+            // SAFETY: an entry of this kind has a mask.
+            ALLOWED if unsafe { (*entry).Mask } & rights == 0 => {}
             // SAFETY: an entry of this kind ends with its SID, which starts at SidStart.
             ALLOWED => sids.push(unsafe { text_of_sid((&raw const (*entry).SidStart).cast_mut().cast()) }?),
             DENIED => {}
