@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use distans_agent_core::journal::record::Begin;
 use distans_agent_core::journal::state::State;
@@ -59,6 +60,7 @@ pub enum JournalError {
 pub(crate) struct Ledger {
     state: Arc<Mutex<State>>,
     queue: mpsc::Sender<Append>,
+    untouched: Duration,
 }
 
 struct Append {
@@ -69,6 +71,7 @@ struct Append {
 impl Ledger {
     /// Reads the journal, repairs what `kill -9` left behind and starts the writer.
     pub(crate) fn open(path: &Path, now: Timestamp, tasks: &TaskTracker) -> Result<Self, JournalError> {
+        let untouched = untouched(path);
         let (mut disk, mut state) = Disk::open(path, now)?;
         let unknown = state.interrupted(now);
         if !unknown.is_empty() {
@@ -79,7 +82,12 @@ impl Ledger {
         let state = Arc::new(Mutex::new(state));
         let (queue, receiver) = mpsc::channel(QUEUE);
         tasks.spawn(write(disk, receiver, Arc::clone(&state)));
-        Ok(Self { state, queue })
+        Ok(Self { state, queue, untouched })
+    }
+
+    /// How long before this start nothing had been written: the agent may have been down as long.
+    pub(crate) const fn untouched(&self) -> Duration {
+        self.untouched
     }
 
     /// What the records on disk add up to.
@@ -94,6 +102,12 @@ impl Ledger {
         self.queue.send(Append { records, done }).await.map_err(|_| stopped())?;
         written.await.map_err(|_| stopped())?
     }
+}
+
+/// How long ago the file was last written; for ever if the system does not tell.
+fn untouched(path: &Path) -> Duration {
+    let written = std::fs::metadata(path).and_then(|found| found.modified());
+    written.map_or(Duration::MAX, |written| written.elapsed().unwrap_or_default())
 }
 
 /// The writer: ends when nobody can append any more.

@@ -7,7 +7,6 @@ use distans_e2e::receipt::EndReason;
 use distans_proto::ids::{OpId, SessionId};
 use distans_proto::inner::{Diagnose, Op, OpResult, Outcome};
 use distans_proto::scope::ScopeSet;
-use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_secs(1_780_000_000);
 const SESSION: SessionId = SessionId::from_bytes([1; 16]);
@@ -150,4 +149,17 @@ fn old_sessions_are_compacted_away_and_the_chain_of_receipts_goes_on() {
     reader.push(&std::fs::read(path(&dir)).expect("readable"));
     let Ok(Some(Record::Begin(begin))) = reader.next_record() else { panic!("no beginning") };
     assert_eq!(begin.before, head);
+}
+
+#[tokio::test]
+async fn a_start_tells_how_long_nothing_was_written() {
+    let (dir, tasks) = (tempfile::tempdir().expect("a folder"), TaskTracker::new());
+    drop(Ledger::open(&path(&dir), NOW, &tasks).expect("opens"));
+    let hour = Duration::from_secs(3600);
+    let file = OpenOptions::new().write(true).open(path(&dir)).expect("opens");
+    file.set_modified(std::time::SystemTime::now() - hour).expect("our own");
+    let ledger = Ledger::open(&path(&dir), NOW, &tasks).expect("opens");
+    assert!(ledger.untouched() >= hour);
+    let again = Ledger::open(&path(&tempfile::tempdir().expect("a folder")), NOW, &tasks).expect("opens");
+    assert_eq!(again.untouched(), Duration::MAX);
 }

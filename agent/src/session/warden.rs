@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use distans_agent_core::journal::Record;
+use distans_agent_core::journal::record::SessionEnded;
 use distans_agent_core::journal::state::SessionEntry;
 use distans_agent_core::rights::Caller;
+use distans_agent_core::session::RESUME_WINDOW;
 use distans_e2e::receipt::EndReason;
 use distans_proto::ids::SessionId;
 use distans_trust::certs;
 use distans_trust::hash::Sha256;
 use distans_trust::keys::PublicKey;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::clock;
 use crate::session::Live;
@@ -35,16 +38,24 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
     }
 }
 
-/// After a start: sessions without an end can be come back to, as after a lost line; what
-/// cannot be taken up ends with a receipt.
-pub(crate) fn take_up(shared: &Arc<Shared>) {
+/// After a start: sessions without an end can be come back to, as after a lost line and no
+/// longer than that; what cannot be taken up ends, and its receipt is owed.
+pub(crate) async fn take_up(shared: &Arc<Shared>) {
     let open: Vec<(SessionId, SessionEntry)> =
         shared.journal.state().open_sessions().map(|(id, entry)| (id, entry.clone())).collect();
+    let too_late = shared.journal.untouched() >= RESUME_WINDOW;
+    let mut over = Vec::new();
     for (session, entry) in open {
         let Some((live, caller)) = restored(session, &entry) else {
             warn!(%session, "a session of the earlier run cannot be read");
+            over.push((session, EndReason::AgentStopped));
             continue;
         };
+        if too_late {
+            info!(%session, "a session of the earlier run ended with it");
+            over.push((session, EndReason::Abandoned));
+            continue;
+        }
         info!(%session, "a session of the earlier run can be come back to");
         let shown = {
             let mut decisions = shared.decisions();
@@ -57,6 +68,14 @@ pub(crate) fn take_up(shared: &Arc<Shared>) {
         if let Some(shown) = shown {
             shared.desk.started(shown);
         }
+    }
+    let at = clock::now();
+    let ends = over.into_iter().map(|(session, reason)| SessionEnded { session, at, reason });
+    let ends: Vec<Record> = ends.map(Record::SessionEnded).collect();
+    if !ends.is_empty()
+        && let Err(error) = shared.journal.append(ends).await
+    {
+        error!(%error, "the end of sessions of the earlier run could not be journalled");
     }
     let revoked = {
         let decisions = shared.decisions();
