@@ -91,7 +91,7 @@ impl Agent {
         if shared.config.development {
             warn!("DEVELOPMENT MODE: commands run as the agent's own user; never use this on a PC of others");
         }
-        warden::take_up(&shared);
+        warden::take_up(&shared).await;
         shared.write_owed_receipts().await;
         tasks.spawn(desk::serve(Arc::clone(&shared), listener));
         tasks.spawn(warden::watch(Arc::clone(&shared)));
@@ -126,8 +126,11 @@ impl Running {
         for session in sessions {
             shared.end_session(session, EndReason::AgentStopped);
         }
-        // Whoever does not take the receipt in time finds it at the broker later.
-        let _ = tokio::time::timeout(FAREWELL, shared.all_settled()).await;
+        // Whoever does not take the receipt in time finds it at the broker later. Without a
+        // connection there is nobody to hand it to.
+        if shared.status.is_connected() {
+            let _ = tokio::time::timeout(FAREWELL, shared.all_settled()).await;
+        }
         shared.stop.cancel();
         tasks.close();
         if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {

@@ -23,6 +23,9 @@ use crate::relay;
 use crate::shared::Shared;
 use senses::{Change, Senses};
 
+/// How long the farewell may take when the agent stops.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Why a connection ended, and how long the broker asked to stay away.
 struct Ended {
     why: String,
@@ -33,10 +36,7 @@ struct Ended {
 pub(crate) async fn keep(shared: Arc<Shared>) {
     let mut reconnect = Reconnect::new();
     loop {
-        let (stood, ended) = tokio::select! {
-            () = shared.stop.cancelled() => return,
-            outcome = Box::pin(once(&shared)) => outcome,
-        };
+        let (stood, ended) = Box::pin(once(&shared)).await;
         if shared.stop.is_cancelled() {
             return;
         }
@@ -65,9 +65,13 @@ pub(crate) async fn keep(shared: Arc<Shared>) {
 
 /// One connection from dialling to its end; how long it stood.
 async fn once(shared: &Arc<Shared>) -> (Option<Duration>, Ended) {
-    let dialled = match dial::dial(shared).await {
+    let dialled = tokio::select! {
+        () = shared.stop.cancelled() => Err("the agent stops".to_owned()),
+        dialled = Box::pin(dial::dial(shared)) => dialled.map_err(|error| error.to_string()),
+    };
+    let dialled = match dialled {
         Ok(dialled) => dialled,
-        Err(error) => return (None, Ended { why: error.to_string(), asked: None }),
+        Err(why) => return (None, Ended { why, asked: None }),
     };
     let since = Instant::now();
     let (connection, endpoint) = (dialled.connection.clone(), dialled.endpoint.clone());
@@ -93,7 +97,8 @@ async fn once(shared: &Arc<Shared>) -> (Option<Duration>, Ended) {
             },
             () = shared.stop.cancelled() => {
                 connection.close(VarInt::from_u32(ending::DONE), b"");
-                endpoint.wait_idle().await;
+                // The broker may be gone: then nobody says that the farewell has come.
+                let _ = tokio::time::timeout(FAREWELL, endpoint.wait_idle()).await;
                 break Ended { why: "the agent stops".to_owned(), asked: None };
             }
         }

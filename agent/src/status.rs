@@ -149,6 +149,12 @@ impl StatusBoard {
         });
     }
 
+    /// True while the link stands, as far as is known.
+    pub(crate) fn is_connected(&self) -> bool {
+        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(status.link, Link::Connected { .. })
+    }
+
     pub(crate) fn documents(&self, trust: &Trust) {
         self.change(|status| note_documents(status, trust));
     }

@@ -200,7 +200,11 @@ async fn close(shared: &Arc<Shared>, live: &Arc<Live>, reason: EndReason) {
             live.publish_receipt(envelope.into());
             if live.is_attached() {
                 // If the technician is gone, the record goes to the broker without a countersignature.
-                let _ = tokio::time::timeout(RECEIPT_WINDOW, live.settled.cancelled()).await;
+                tokio::select! {
+                    () = live.settled.cancelled() => {}
+                    () = shared.stop.cancelled() => {}
+                    () = tokio::time::sleep(RECEIPT_WINDOW) => {}
+                }
             }
         }
         Err(error) => error!(session = %live.id, %error, "the receipt could not be written"),
