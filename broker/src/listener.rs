@@ -118,7 +118,7 @@ async fn meet(shared: Arc<Shared>, incoming: Incoming, under_way: UnderWay) {
         None => {
             count("stranger");
             match Counted::new(&shared.strangers, STRANGERS) {
-                Some(_place) => strangers::serve(&shared, &connection).await,
+                Some(_place) => Box::pin(strangers::serve(&shared, &connection)).await,
                 None => close(&connection, ending::BUSY),
             }
         }
