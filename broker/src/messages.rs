@@ -110,7 +110,7 @@ async fn store_own(agent: &Agent<'_>, record: SessionRecord) -> Result<Checked, 
         return Err(ReceiptRefusal::Mismatch("pc").into());
     }
     let key = PublicKey::from_spki(&agent.spki).map_err(|_| ReceiptRefusal::NotSigned("grant"))?;
-    let checked = claimed.check(&key)?;
+    let checked = claimed.check(&key, &agent.shared.documents.current().trust)?;
     store(agent.shared, checked, record).await
 }
 

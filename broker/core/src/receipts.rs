@@ -3,15 +3,23 @@
 //! The broker stores what PC and technician signed. It cannot and need not judge what was done;
 //! it checks that the PC's key signed both parts, that they belong together and to the session,
 //! PC and technician they are stored under, and that the certificate is the one the grant names.
+//! Whether the technician signed too is told only of a certificate that the organisation's
+//! technician CA issued and that was valid when the grant was given: a PC can make up any other.
+
+use std::time::Duration;
 
 use distans_proto::enrol::RefusalCode;
 use distans_proto::ids::{DeviceId, OrgId, SessionId, TechnicianId};
 use distans_proto::link::SessionRecord;
-use distans_trust::certs;
+use distans_proto::time::Timestamp;
+use distans_trust::certs::{self, CheckTime};
 use distans_trust::envelope::Envelope;
 use distans_trust::hash::Sha256;
 use distans_trust::json;
 use distans_trust::keys::PublicKey;
+use distans_trust::policy::CERT_HOURS_LIMIT;
+use distans_trust::rfc3339;
+use distans_trust::store::Trust;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -55,6 +63,8 @@ struct Grant {
     technician: TechnicianId,
     certificate_sha256: Sha256,
     device: DeviceId,
+    #[serde(with = "rfc3339")]
+    start: Timestamp,
 }
 
 /// The fields of a receipt that the broker looks at.
@@ -72,7 +82,8 @@ struct Receipt {
 pub struct Claimed {
     grant: Envelope,
     receipt: Envelope,
-    technician_key: PublicKey,
+    certificate: Vec<u8>,
+    start: Timestamp,
     session: SessionId,
     device: DeviceId,
     technician: TechnicianId,
@@ -101,8 +112,6 @@ impl Claimed {
         let (receipt, receipted) = open::<Receipt>(&record.receipt, "receipt")?;
         let certificate =
             certs::inspect(&record.certificate).map_err(|error| malformed("certificate", &error))?;
-        let technician_key =
-            PublicKey::from_spki(&certificate.spki).map_err(|error| malformed("certificate", &error))?;
         let same = |is_same: bool, what| if is_same { Ok(()) } else { Err(ReceiptRefusal::Mismatch(what)) };
         same(granted.org == *org && receipted.org == *org, "organisation")?;
         same(granted.session == receipted.session, "session")?;
@@ -113,7 +122,8 @@ impl Claimed {
         Ok(Self {
             grant,
             receipt,
-            technician_key,
+            certificate: record.certificate.clone(),
+            start: granted.start,
             session: granted.session,
             device: granted.device,
             technician: granted.technician,
@@ -130,19 +140,36 @@ impl Claimed {
         &self.technician
     }
 
-    /// Checks the signatures with the key of the PC that [`Self::device`] names.
+    /// Checks the signatures with the key of the PC that [`Self::device`] names, and the
+    /// technician's as the documents stand.
     ///
     /// # Errors
     /// [`ReceiptRefusal::NotSigned`].
-    pub fn check(self, device_key: &PublicKey) -> Result<Checked, ReceiptRefusal> {
+    pub fn check(self, device_key: &PublicKey, trust: &Trust) -> Result<Checked, ReceiptRefusal> {
         for (part, envelope) in [("grant", &self.grant), ("receipt", &self.receipt)] {
             if !envelope.verified_by(device_key) {
                 return Err(ReceiptRefusal::NotSigned(part));
             }
         }
-        let countersigned =
-            self.grant.verified_by(&self.technician_key) && self.receipt.verified_by(&self.technician_key);
+        let countersigned = self
+            .technician_key(trust)
+            .is_some_and(|key| self.grant.verified_by(&key) && self.receipt.verified_by(&key));
         Ok(Checked { session: self.session, device: self.device, technician: self.technician, countersigned })
+    }
+}
+
+impl Claimed {
+    /// The technician's key, if the certificate is what the organisation issued to that
+    /// technician. At the time of the session: it lived for a day.
+    fn technician_key(&self, trust: &Trust) -> Option<PublicKey> {
+        let anchors: Vec<_> =
+            trust.root().technician_ca.iter().filter_map(|ca| certs::anchor(&ca.0).ok()).collect();
+        let span = Duration::from_secs(u64::from(CERT_HOURS_LIMIT) * 3600);
+        let time = CheckTime::exact(self.start);
+        let identity =
+            certs::verify_technician(&self.certificate.as_slice().into(), &anchors, trust.org(), time, span)
+                .ok()?;
+        if identity.id == self.technician { PublicKey::from_spki(&identity.spki).ok() } else { None }
     }
 }
 
@@ -177,23 +204,24 @@ mod tests {
     use serde_json::json;
 
     struct World {
+        organisation: Organisation,
         pc: Pc,
         technician: P256Key,
         certificate: Vec<u8>,
     }
 
     fn world() -> World {
-        let organisation = Organisation::new(|_| {});
-        assert!(organisation.trust.policy().is_some_and(|policy| policy.groups[0].id.as_str() == GROUP));
         let key = P256Key::generate().expect("a key");
         let ca = new_ca(CaRole::Technician, &org(), &key, NOW, [1; 16]).expect("a CA");
         let ca = Ca::new(key, &ca).expect("a CA");
+        let organisation = Organisation::with_technician_ca(ca.certificate());
+        assert!(organisation.trust.policy().is_some_and(|policy| policy.groups[0].id.as_str() == GROUP));
         let key = P256Key::generate().expect("a key");
         let life = std::time::Duration::from_secs(3600);
         let certificate = ca
             .issue_technician(&org(), &technician("anna"), key.public(), life, NOW, [2; 16])
             .expect("issued");
-        World { pc: Pc::new(7), technician: key, certificate }
+        World { organisation, pc: Pc::new(7), technician: key, certificate }
     }
 
     impl World {
@@ -202,6 +230,7 @@ mod tests {
             let mut grant = json!({
                 "org": "mora", "session": session, "technician": "anna", "device": self.pc.id,
                 "certificate_sha256": Sha256::of(&self.certificate), "scopes": ["diagnose"],
+                "start": rfc3339::format(NOW),
             });
             let mut receipt = json!({
                 "org": "mora", "session": session, "technician": "anna", "device": self.pc.id, "operations": [],
@@ -226,7 +255,7 @@ mod tests {
         }
 
         fn check(&self, record: &SessionRecord) -> Result<Checked, ReceiptRefusal> {
-            Claimed::read(record, &org())?.check(self.pc.key())
+            Claimed::read(record, &org())?.check(self.pc.key(), &self.organisation.trust)
         }
     }
 
@@ -241,6 +270,25 @@ mod tests {
         receipt.sigs.truncate(1);
         record.receipt = receipt.to_json();
         assert!(!world.check(&record).expect("genuine").countersigned);
+    }
+
+    #[test]
+    fn a_certificate_that_was_not_issued_here_signs_for_nobody() {
+        let world = world();
+        let stranger = Organisation::new(|_| {});
+        let record = world.record(|_, _| {});
+        let claimed = || Claimed::read(&record, &org()).expect("reads");
+        let by = |trust| claimed().check(world.pc.key(), trust).expect("the PC signed").countersigned;
+        assert!(by(&world.organisation.trust) && !by(&stranger.trust));
+        let (year, day) = (365 * 86_400, 86_400);
+        for start in [NOW.plus(Duration::from_secs(year)), NOW.minus(Duration::from_secs(day))] {
+            let record = world.record(|grant, _| grant["start"] = json!(rfc3339::format(start)));
+            assert!(!world.check(&record).expect("the PC signed").countersigned, "not valid then");
+        }
+        let other = |grant: &mut serde_json::Value, receipt: &mut serde_json::Value| {
+            (grant["technician"], receipt["technician"]) = (json!("bo"), json!("bo"));
+        };
+        assert!(!world.check(&world.record(other)).expect("the PC signed").countersigned);
     }
 
     #[test]
@@ -267,7 +315,10 @@ mod tests {
         let world = world();
         let record = world.record(|_, _| {});
         let claimed = Claimed::read(&record, &org()).expect("reads");
-        assert_eq!(claimed.check(Pc::new(8).key()), Err(ReceiptRefusal::NotSigned("grant")));
+        assert_eq!(
+            claimed.check(Pc::new(8).key(), &world.organisation.trust),
+            Err(ReceiptRefusal::NotSigned("grant"))
+        );
         let swapped = SessionRecord {
             grant: record.receipt.clone(),
             receipt: record.grant.clone(),

@@ -12,7 +12,7 @@ use distans_trust::documents::{Head, Role, make};
 use distans_trust::enrolment::TokenCert;
 use distans_trust::keys::{Ed25519Key, P256Key, PublicKey, Signer};
 use distans_trust::policy::{Consent, Group, Policy, Revoked, Technician, TimeSource};
-use distans_trust::root::{Roles, Root};
+use distans_trust::root::{Ca, Roles, Root};
 use distans_trust::store::Trust;
 
 /// The moment at which all of it is valid.
@@ -60,6 +60,15 @@ fn head(version: u64, days: u32) -> Head {
 impl Organisation {
     /// With a policy changed by `change`.
     pub(crate) fn new(change: impl Fn(&mut Policy)) -> Self {
+        Self::made(change, Vec::new())
+    }
+
+    /// Whose root lists that technician CA.
+    pub(crate) fn with_technician_ca(ca: &[u8]) -> Self {
+        Self::made(|_| {}, vec![Ca(ca.to_vec())])
+    }
+
+    fn made(change: impl Fn(&mut Policy), technician_ca: Vec<Ca>) -> Self {
         let [root, policy, enrol] = [1, 2, 3].map(|seed| Ed25519Key::from_seed(&[seed; 32]).expect("a key"));
         let role = |key: &Ed25519Key| Role { keyids: vec![key.public().id()], threshold: 1 };
         let keys = [&root, &policy, &enrol].map(|key| (key.public().id(), key.public().clone()));
@@ -75,7 +84,7 @@ impl Organisation {
                 approval: None,
                 log: None,
             },
-            technician_ca: Vec::new(),
+            technician_ca,
             device_ca: Vec::new(),
             service_ca: Vec::new(),
             signer_key: None,

@@ -57,7 +57,8 @@ pub(super) async fn store(
     }
     let details = shared.store.device_details(claimed.device()).await?;
     let key = details.and_then(|details| PublicKey::from_spki(&details.spki).ok());
-    let checked = claimed.check(&key.ok_or(ReceiptRefusal::NotSigned("grant"))?)?;
+    let key = key.ok_or(ReceiptRefusal::NotSigned("grant"))?;
+    let checked = claimed.check(&key, &shared.documents.current().trust)?;
     messages::store(shared, checked, record).await?;
     answer.done().await
 }

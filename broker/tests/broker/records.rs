@@ -31,6 +31,7 @@ fn record(
         json!({
             "org": "mora", "session": session, "technician": name, "device": device,
             "certificate_sha256": Sha256::of(&technician.certificate),
+            "start": distans_trust::rfc3339::format(crate::organisation::now()),
         }),
     );
     let receipt = sign(
