@@ -28,6 +28,8 @@ mod session;
 mod shared;
 pub mod state;
 pub mod status;
+#[cfg(test)]
+mod testing;
 
 pub use agent::{Agent, Running, StartError};
 pub use config::Config;

@@ -270,3 +270,6 @@ fn check_form(op: &Op) -> Result<(), Denied> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@
 
 pub(crate) mod attachment;
 pub(crate) mod ending;
-mod granting;
+pub(crate) mod granting;
 pub(crate) mod warden;
 
 use std::collections::HashMap;

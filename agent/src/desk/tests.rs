@@ -73,10 +73,11 @@ async fn the_first_answer_wins_and_the_others_see_the_question_withdrawn() {
     desk.answer(second_id, &answer(1)); // too late: counts for nothing
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn silence_is_no() {
-    let desk = Arc::new(Desk::default());
-    let (_, mut messages) = desk.join(user().await).expect("room");
+    let (desk, user) = (Arc::new(Desk::default()), user().await);
+    tokio::time::pause();
+    let (_, mut messages) = desk.join(user).expect("room");
     let asked = asking(&desk, ask(1, 60));
     assert_eq!(next(&mut messages).await, Some(ToHelper::Ask(ask(1, 60))));
     assert_eq!(asked.await.expect("no panic"), Answer::Silence);

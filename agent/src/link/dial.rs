@@ -246,3 +246,25 @@ pub(crate) fn closed(error: &ConnectionError) -> String {
 pub(crate) fn plain(error: &impl std::fmt::Display) -> String {
     clean_line(&error.to_string(), REASON_LIMIT)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_ends_words_cannot_steer_a_terminal() {
+        let reason = format!("\u{1b}[2J\nall is well\u{202e}{}", "x".repeat(5000));
+        let close = quinn::ConnectionClose {
+            error_code: quinn::TransportErrorCode::INTERNAL_ERROR,
+            frame_type: None,
+            reason: reason.into_bytes().into(),
+        };
+        let text = closed(&ConnectionError::ConnectionClosed(close));
+        assert!(
+            !text.contains(['\u{1b}', '\n', '\u{202e}']) && text.chars().count() <= REASON_LIMIT + 1,
+            "{text}"
+        );
+        let broken = FrameIoError::Io(io::Error::other("closed: \u{1b}]0;title\u{7}"));
+        assert!(!DialError::Hello(broken).to_string().contains('\u{1b}'));
+    }
+}

@@ -23,30 +23,30 @@ use crate::session::Live;
 use crate::shared::Shared;
 
 /// Who asks, as the handshake proved, with what ties an answer to it.
-pub(super) struct Asker {
-    pub(super) caller: Caller,
+pub(crate) struct Asker {
+    pub(crate) caller: Caller,
     /// The certificate, DER.
-    pub(super) certificate: Vec<u8>,
+    pub(crate) certificate: Vec<u8>,
     /// Its key.
-    pub(super) key: PublicKey,
-    pub(super) binding: Binding,
+    pub(crate) key: PublicKey,
+    pub(crate) binding: Binding,
 }
 
 /// What to do about a request.
-pub(super) enum Decision {
+pub(crate) enum Decision {
     /// The person must be asked: [`Shared::ask`].
     Ask(Ask),
     /// Nobody needs to be asked: [`Shared::grant`].
     Grant(Offer),
 }
 
-pub(super) fn refusal(by: DeniedBy, text: impl Into<String>) -> Denied {
+pub(crate) fn refusal(by: DeniedBy, text: impl Into<String>) -> Denied {
     Denied { by, text: text.into().into() }
 }
 
 impl Shared {
     /// Decides about a request.
-    pub(super) fn request(&self, asker: &Asker, request: &Request) -> Result<Decision, Denied> {
+    pub(crate) fn request(&self, asker: &Asker, request: &Request) -> Result<Decision, Denied> {
         let nonce = random::<16>().map_err(|error| refusal(DeniedBy::State, error.to_string()))?;
         let (known, somebody) =
             (self.journal.state().session(request.session).is_some(), self.desk.somebody());
@@ -61,13 +61,13 @@ impl Shared {
     }
 
     /// Takes the answer to a question.
-    pub(super) fn answered(&self, session: SessionId, answer: Answer) -> Result<Offer, Denied> {
+    pub(crate) fn answered(&self, session: SessionId, answer: Answer) -> Result<Offer, Denied> {
         self.decisions().sessions.answer(session, clock::now(), answer)
     }
 
     /// Signs and journals a grant; from then on a receipt is owed. `question` is what the
     /// person saw.
-    pub(super) async fn grant(
+    pub(crate) async fn grant(
         self: &Arc<Self>,
         asker: Asker,
         request: &Request,
