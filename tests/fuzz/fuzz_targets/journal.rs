@@ -11,7 +11,7 @@ fuzz_target!(|pieces: Vec<&[u8]>| {
         reader.push(piece);
         given += piece.len() as u64;
         loop {
-            match reader.next() {
+            match reader.next_record() {
                 Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(_) => return,
