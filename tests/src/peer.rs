@@ -29,14 +29,29 @@ use rustls::time_provider::DefaultTimeProvider;
 
 use crate::org::{Org, now};
 
-/// A connection to the broker at `address`, with a certificate of any kind or none.
+/// A connection to the broker at `address`, with a certificate or none, as technicians and
+/// strangers make it.
 ///
 /// # Errors
 /// If the broker does not want it.
 pub async fn dial(org: &Org, address: SocketAddr, own: Option<Arc<CertifiedKey>>) -> Result<Connection> {
+    dial_as(org, address, own, transport::technician_side()).await
+}
+
+/// As [`dial`], with the transport settings of another kind of program: an agent's end takes
+/// streams that the broker opens.
+///
+/// # Errors
+/// If the broker does not want it.
+pub async fn dial_as(
+    org: &Org,
+    address: SocketAddr,
+    own: Option<Arc<CertifiedKey>>,
+    transport: quinn::TransportConfig,
+) -> Result<Connection> {
     let shared = SharedSnapshot::new(Snapshot::new(&org.trust()?));
     let tls = outer::client_config(own, Arc::new(ServiceVerifier::new(shared)))?;
-    let config = endpoint::client_config(tls, transport::technician_side())?;
+    let config = endpoint::client_config(tls, transport)?;
     let endpoint = endpoint::client_endpoint(endpoint::any_address_for(address))?;
     Ok(endpoint.connect_with(config, address, "localhost")?.await?)
 }

@@ -3,6 +3,11 @@
 //! Run one subject with `cargo test -p distans-tests --test promises malicious_broker`.
 #![allow(clippy::expect_used, clippy::panic)] // a test stops at the first surprise, its helpers too
 
+mod chaos;
+mod documents;
 mod enrol;
+mod malicious_agent;
+mod malicious_broker;
+mod session;
 mod tls;
 mod walls;
