@@ -63,6 +63,7 @@ async fn a_session_that_ended_while_the_journal_was_written_starts_nothing() {
     let live = session(&shared).await;
     let request = command(1, &["touch", touched.to_str().expect("text")]);
     let New { permit, operation, counted } = admitted(&shared, &live, &request);
+    assert_eq!(live.tasks.len(), 1, "counted as soon as it is permitted");
     let (launch, timeout) = match shared.prepare(&permit, &live, &request.op).await.expect("prepared") {
         Work::Run(launch, timeout) => (launch, timeout),
         Work::Diagnose(_) => panic!("a command"),
