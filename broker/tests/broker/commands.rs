@@ -1,6 +1,7 @@
 //! The program itself: its commands, its words and its exit codes.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -9,7 +10,7 @@ use distans_trust::key_file;
 use distans_trust::keys::{Ed25519Key, P256Key};
 
 use crate::peers::{Pc, Technician};
-use crate::world::World;
+use crate::world::{SOON, World};
 
 fn broker(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_distans-broker")).args(arguments).output().expect("runs")
@@ -65,13 +66,22 @@ fn a_mistake_in_the_configuration_is_told_with_file_and_line() {
 }
 
 #[tokio::test]
-async fn the_program_serves_and_stops_when_asked() {
+async fn the_program_serves_tells_the_service_manager_and_stops_when_asked() {
     let world = World::new().await;
     let mut config = world.config().clone();
     config.settings.broker.listen = world.running.local_addr();
+    let socket = world.path("notify");
     world.running.shutdown().await;
+    let manager = UnixDatagram::bind(&socket).expect("bound");
+    manager.set_read_timeout(Some(SOON)).expect("set");
+    let told = || {
+        let mut state = [0; 64];
+        let length = manager.recv(&mut state).expect("told in time");
+        String::from_utf8_lossy(&state[..length]).into_owned()
+    };
     let mut child = Command::new(env!("CARGO_BIN_EXE_distans-broker"))
         .args(["run", "--dir", text(config.directory.path())])
+        .env("NOTIFY_SOCKET", &socket)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -79,8 +89,10 @@ async fn the_program_serves_and_stops_when_asked() {
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
     assert!(line.starts_with("distans-broker serves mora on udp 127.0.0.1:"), "{line}");
+    assert_eq!(told(), "READY=1");
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().expect("runs").success());
+    assert_eq!(told(), "STOPPING=1");
     assert!(child.wait().expect("ends").success());
 }
 
