@@ -28,6 +28,9 @@ use crate::shared::{Shared, close};
 /// Facts are taken no more often than this; a PC that tells more often waits.
 const INVENTORY_PAUSE: Duration = Duration::from_secs(1);
 
+/// Session records likewise. After an outage a PC has a backlog, and its other messages wait behind.
+const RECORD_PAUSE: Duration = Duration::from_millis(100);
+
 /// So many PCs may come back in a second; a fifth of what the broker's handshakes cost.
 const BACK_PER_SECOND: u64 = 500;
 
@@ -45,6 +48,7 @@ pub(crate) struct Agent<'a> {
     send: SendStream,
     held: DocumentVersions,
     next_inventory: Instant,
+    next_record: Instant,
 }
 
 /// Serves the connection until it ends.
@@ -75,6 +79,7 @@ async fn begin<'a>(
         send,
         held: hello.documents,
         next_inventory: Instant::now(),
+        next_record: Instant::now(),
     };
     let now = clock::now();
     let welcome = Welcome { versions: VersionRange::OURS, now, certificate_ends: device.not_after };
@@ -206,7 +211,11 @@ impl Agent<'_> {
                 messages::inventory(self, *facts).await
             }
             ToBroker::Renew(renew) => messages::renew(self, &renew).await,
-            ToBroker::Receipt(record) => messages::receipt(self, record).await,
+            ToBroker::Receipt(record) => {
+                tokio::time::sleep_until(self.next_record).await;
+                self.next_record = Instant::now() + RECORD_PAUSE;
+                messages::receipt(self, record).await
+            }
         };
         match answer {
             Some(answer) => self.send(&answer).await,

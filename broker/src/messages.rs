@@ -2,7 +2,7 @@
 //!
 //! Each answers with at most one message; a refusal leaves the connection as it is.
 
-use distans_broker_core::admission::refused;
+use distans_broker_core::admission::{AdmissionRefusal, has_room, refused};
 use distans_broker_core::receipts::{Checked, Claimed, ReceiptRefusal};
 use distans_broker_store::{NewCertificate, NewRecord, StoreError};
 use distans_proto::enrol::{RefusalCode, Refused};
@@ -13,6 +13,7 @@ use distans_trust::keys::{KeyError, PublicKey, random};
 
 use crate::agents::Agent;
 use crate::clock;
+use crate::disk;
 use crate::shared::Shared;
 
 /// Keeps facts. They are only a picture of the PC: no answer, and a failure is logged.
@@ -81,6 +82,12 @@ pub(crate) enum RecordError {
     /// It could not be stored.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A PC alone could make up any number of such.
+    #[error("no such session went through this broker, and the technician has not signed the record")]
+    Unheard,
+    /// There is no room for what the broker did not make room for.
+    #[error(transparent)]
+    Room(#[from] AdmissionRefusal),
 }
 
 impl RecordError {
@@ -89,6 +96,8 @@ impl RecordError {
         match self {
             Self::Receipt(refusal) => refused(refusal.code(), refusal),
             Self::Store(error) => refused(error.code(), error),
+            Self::Unheard => refused(RefusalCode::NotFound, self),
+            Self::Room(refusal) => refused(refusal.code(), refusal),
         }
     }
 }
@@ -114,12 +123,21 @@ async fn store_own(agent: &Agent<'_>, record: SessionRecord) -> Result<Checked, 
     store(agent.shared, checked, record).await
 }
 
-/// Keeps a record that holds.
+/// Keeps a record that holds. Each session of this broker has one, for which the disk's reserve is
+/// there. A session it never saw, or forgot with a restored backup, must be signed by the
+/// technician, too, and finds room like a new one.
 pub(crate) async fn store(
     shared: &Shared,
     checked: Checked,
     record: SessionRecord,
 ) -> Result<Checked, RecordError> {
+    if shared.store.session(checked.session).await?.is_none() {
+        if !checked.countersigned {
+            return Err(RecordError::Unheard);
+        }
+        let least = shared.config.settings.limits.disk_free_percent;
+        has_room(disk::free_permille(shared.config.directory.path()), least)?;
+    }
     let new = NewRecord {
         session: checked.session,
         device: checked.device,
