@@ -252,13 +252,13 @@ async fn dispatch(
 ) -> Result<(), DeskError> {
     let who = &technician.id;
     match request {
-        DeskRequest::Devices(filter) => fleet::list(shared, &filter, answer).await,
+        DeskRequest::Devices(filter) => fleet::list(shared, who, &filter, answer).await,
         DeskRequest::EditDevice(edit) => fleet::edit(shared, who, edit, answer).await,
         DeskRequest::Documents(held) => documents::newer(shared, held, answer).await,
         DeskRequest::Publish(publish) => documents::publish(shared, who, &publish, answer).await,
         DeskRequest::Record(record) => sessions::store(shared, who, record, answer).await,
-        DeskRequest::Sessions(filter) => sessions::list(shared, filter, answer).await,
-        DeskRequest::SessionRecord(session) => sessions::record(shared, session, answer).await,
+        DeskRequest::Sessions(filter) => sessions::list(shared, who, filter, answer).await,
+        DeskRequest::SessionRecord(session) => sessions::record(shared, who, session, answer).await,
         DeskRequest::Book(booking) => trips::book(shared, who, booking, answer).await,
         DeskRequest::Ledger(filter) => trips::ledger(shared, &filter, answer).await,
         DeskRequest::ImportSites(import) => trips::import(shared, who, import, answer).await,

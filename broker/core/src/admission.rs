@@ -76,6 +76,34 @@ pub fn may_record(trust: &Trust, technician: &TechnicianId, now: Timestamp) -> R
     if entry.scopes.contains(Scope::Records) { Ok(()) } else { Err(AdmissionRefusal::NoRecords) }
 }
 
+/// Which PCs and sessions a technician may read about at the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// All of them: who keeps the records.
+    All,
+    /// Those of these groups.
+    Groups(Vec<GroupId>),
+}
+
+impl Sight {
+    /// True if PCs of `group` are among them.
+    pub fn covers(&self, group: &GroupId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Groups(groups) => groups.contains(group),
+        }
+    }
+}
+
+/// What `technician` may read about. Also by an expired policy, which nobody is widened by.
+pub fn sight(trust: &Trust, technician: &TechnicianId) -> Sight {
+    match trust.policy().and_then(|policy| policy.technician(technician)) {
+        Some(entry) if entry.scopes.contains(Scope::Records) => Sight::All,
+        Some(entry) => Sight::Groups(entry.groups.clone()),
+        None => Sight::Groups(Vec::new()),
+    }
+}
+
 /// Is there room for a new session? `free_permille` is what the shell measured, `None` if the
 /// system does not tell.
 ///

@@ -1,7 +1,7 @@
 //! Signed documents: handing them out, and taking newer ones.
 
 use distans_broker_core::admission::may_record;
-use distans_proto::desk::{DeskReply, Publish};
+use distans_proto::desk::{DeskReply, Publish, TOKENS_LIMIT};
 use distans_proto::enrol::RefusalCode;
 use distans_proto::ids::TechnicianId;
 use distans_proto::link::DocumentVersions;
@@ -10,9 +10,6 @@ use distans_trust::envelope::Envelope;
 use super::{Answer, DeskError};
 use crate::clock;
 use crate::shared::Shared;
-
-/// Token certificates in one message.
-const TOKENS: usize = 256;
 
 /// What the technician lacks.
 pub(super) async fn newer(
@@ -33,8 +30,11 @@ pub(super) async fn publish(
     answer: &mut Answer,
 ) -> Result<(), DeskError> {
     may_record(&shared.documents.current().trust, technician, clock::now())?;
-    if publish.tokens.len() > TOKENS {
-        return Err(DeskError::refuse(RefusalCode::BadRequest, &format!("at most {TOKENS} tokens at once")));
+    if publish.tokens.len() > TOKENS_LIMIT {
+        return Err(DeskError::refuse(
+            RefusalCode::BadRequest,
+            &format!("at most {TOKENS_LIMIT} tokens at once"),
+        ));
     }
     let parse = |bytes: &minicbor::bytes::ByteVec| Envelope::parse(bytes);
     let tokens = publish.tokens.iter().map(parse).collect::<Result<Vec<_>, _>>();

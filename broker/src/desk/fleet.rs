@@ -1,6 +1,6 @@
 //! The PCs: listing them, and what a technician may change about one.
 
-use distans_broker_core::admission::may_record;
+use distans_broker_core::admission::{may_record, sight};
 use distans_broker_core::presence::{Known, Member};
 use distans_broker_store::DeviceDetails;
 use distans_proto::desk::{DeskReply, Device, DeviceFilter, EditDevice};
@@ -12,15 +12,18 @@ use crate::clock;
 use crate::shared::Shared;
 use crate::strangers::known;
 
-/// PCs that match, by name.
+/// PCs that match, by name, as far as the technician may read about them.
 pub(super) async fn list(
     shared: &Shared,
+    technician: &TechnicianId,
     filter: &DeviceFilter,
     answer: &mut Answer,
 ) -> Result<(), DeskError> {
+    let sight = sight(&shared.documents.current().trust, technician);
     let found: Vec<Device> = {
         let fleet = shared.fleet();
-        fleet.find(filter).into_iter().map(|(id, member)| summary(id, member)).collect()
+        let seen = fleet.find(filter).into_iter().filter(|(_, member)| sight.covers(&member.known.group));
+        seen.map(|(id, member)| summary(id, member)).collect()
     };
     for device in found {
         let device = if filter.details { detailed(shared, device).await? } else { device };

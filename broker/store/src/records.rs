@@ -267,6 +267,17 @@ pub struct SessionQuery {
     pub open: bool,
     /// At most so many; 0 means 100, more than 1,000 means 1,000.
     pub limit: u32,
+    /// Only what this reader may see; `None` for everything.
+    pub reader: Option<Reader>,
+}
+
+/// Who reads about sessions and may not read about all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reader {
+    /// The technician, who sees their own.
+    pub technician: TechnicianId,
+    /// And those on PCs of these groups.
+    pub groups: Vec<GroupId>,
 }
 
 /// A session's signed record, verified by the caller, to keep.
@@ -293,6 +304,8 @@ pub struct StoredRecord {
     pub session: SessionId,
     /// The PC whose signature the record carries.
     pub device: DeviceId,
+    /// The technician whose session it was.
+    pub technician: TechnicianId,
     /// True if the technician countersigned the receipt.
     pub countersigned: bool,
     /// Grant, receipt and certificate.

@@ -7,8 +7,8 @@ use sea_orm::ConnectionTrait;
 
 use crate::sql::{self, Row};
 use crate::{
-    NewRecord, NewSession, RecordOutcome, Relayed, SessionQuery, SessionRow, Store, StoreError, StoredRecord,
-    devices,
+    NewRecord, NewSession, Reader, RecordOutcome, Relayed, SessionQuery, SessionRow, Store, StoreError,
+    StoredRecord, devices,
 };
 
 /// Rows of an answer that names no limit.
@@ -69,12 +69,23 @@ impl Store {
         let limit = if query.limit == 0 { DEFAULT_LIMIT } else { query.limit.min(MOST) };
         let select = format!(
             "{SELECT} WHERE ($1 IS NULL OR device_id = $1) AND ($2 = 0 OR ended IS NULL) \
+             AND ($4 IS NULL OR technician = $4 OR $5 LIKE '%,' || group_id || ',%') \
              ORDER BY opened DESC, s.id DESC LIMIT $3"
         );
+        // Labels have neither commas nor LIKE's wildcards in them.
+        let (reader, groups) = match query.reader {
+            Some(Reader { technician, groups }) => {
+                let groups: String = groups.iter().map(|group| format!(",{group},")).collect();
+                (Some(technician.to_string()), groups)
+            }
+            None => (None, String::new()),
+        };
         let values = [
             query.device.map(|id| id.as_bytes().to_vec()).into(),
             i64::from(query.open).into(),
             i64::from(limit).into(),
+            reader.into(),
+            groups.into(),
         ];
         sql::all(self.readers(), &select, values).await?.iter().map(session_row).collect()
     }
@@ -94,13 +105,14 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub async fn record(&self, session: SessionId) -> Result<Option<StoredRecord>, StoreError> {
-        let select = "SELECT device_id, grant_envelope, receipt_envelope, certificate, countersigned, stored_at \
+        let select = "SELECT device_id, technician, grant_envelope, receipt_envelope, certificate, countersigned, stored_at \
                       FROM record r JOIN session s ON s.id = r.session_id WHERE session_id = $1";
         let row = sql::one(self.readers(), select, [session.as_bytes().to_vec().into()]).await?;
         row.map(|row| {
             Ok(StoredRecord {
                 session,
                 device: row.id("device_id", DeviceId::from_bytes)?,
+                technician: row.parsed("technician")?,
                 countersigned: row.flag("countersigned")?,
                 record: SessionRecord {
                     grant: row.get("grant_envelope")?,

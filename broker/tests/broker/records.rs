@@ -1,6 +1,6 @@
 //! Session records and kilometres: what is taken, what is refused, what is there afterwards.
 
-use distans_proto::desk::{DeskReply, DeskRequest, EditDevice, SiteImport, SitesQuery};
+use distans_proto::desk::{DeskReply, DeskRequest, EditDevice, SessionFilter, SiteImport, SitesQuery};
 use distans_proto::enrol::RefusalCode;
 use distans_proto::ids::{DeviceId, SessionId};
 use distans_proto::link::{SessionRecord, ToAgent, ToBroker};
@@ -10,7 +10,7 @@ use distans_trust::hash::Sha256;
 use serde_json::json;
 
 use crate::peers::{Pc, Technician, refusal, session};
-use crate::world::World;
+use crate::world::{World, until};
 
 /// A record as agent and technician make it, as far as the broker looks at it.
 fn record(
@@ -88,6 +88,64 @@ async fn records_of_others_and_forged_ones_are_refused() {
     assert_eq!(refusal(&anna.ask(DeskRequest::Record(forged)).await[0]), RefusalCode::BadProof);
     let annas = record(&pc, pc.id, &anna, "anna", session());
     assert_eq!(refusal(&bo.ask(DeskRequest::Record(annas)).await[0]), RefusalCode::NotAllowed);
+}
+
+#[tokio::test]
+async fn a_pc_alone_cannot_fill_the_disk_with_sessions_that_never_were() {
+    let world = World::new().await;
+    let pc = Pc::enrolled(&world, "PC-1").await;
+    let mut agent = pc.connect(&world).await;
+    let anna = Technician::connect(&world, "anna").await;
+    let unsigned = |session| {
+        let mut record = record(&pc, pc.id, &anna, "anna", session);
+        let mut receipt = Envelope::parse(&record.receipt).expect("an envelope");
+        receipt.sigs.truncate(1);
+        record.receipt = receipt.to_json();
+        record
+    };
+    agent.tell(&ToBroker::Receipt(unsigned(session()))).await;
+    match agent.next().await {
+        ToAgent::Refused(refused) => assert_eq!(refused.code, RefusalCode::NotFound),
+        message => panic!("not refused: {message:?}"),
+    }
+    // One that went through the broker is taken without the technician, who may have gone.
+    let relayed = session();
+    let opened = anna.open(pc.id, relayed).await;
+    let sessions = || DeskRequest::Sessions(SessionFilter::default());
+    let is_noted = async || matches!(anna.ask(sessions()).await[..], [DeskReply::Session(_), ..]);
+    until("the session is noted", is_noted).await;
+    agent.tell(&ToBroker::Receipt(unsigned(relayed))).await;
+    match agent.next().await {
+        ToAgent::ReceiptStored(stored) => assert_eq!(stored.session, relayed),
+        message => panic!("not stored: {message:?}"),
+    }
+    drop(opened);
+}
+
+#[tokio::test]
+async fn who_works_in_another_group_reads_neither_its_pcs_nor_its_sessions() {
+    let world = World::new().await;
+    let pc = Pc::enrolled(&world, "PC-1").await;
+    let mut agent = pc.connect(&world).await;
+    let (anna, bo) = (Technician::connect(&world, "anna").await, Technician::connect(&world, "bo").await);
+    let cia = Technician::connect(&world, "cia").await;
+    let (annas, cias) = (session(), session());
+    for (technician, name, session) in [(&anna, "anna", annas), (&cia, "cia", cias)] {
+        agent.tell(&ToBroker::Receipt(record(&pc, pc.id, technician, name, session))).await;
+        assert!(matches!(agent.next().await, ToAgent::ReceiptStored(_)));
+    }
+    assert_eq!(
+        (anna.pcs("pc-1").await.len(), bo.pcs("pc-1").await.len(), cia.pcs("pc-1").await.len()),
+        (1, 1, 0)
+    );
+    let sessions =
+        async |who: &Technician| who.ask(DeskRequest::Sessions(SessionFilter::default())).await.len() - 1;
+    assert_eq!((sessions(&anna).await, sessions(&bo).await, sessions(&cia).await), (2, 2, 1));
+    let refused = cia.ask(DeskRequest::SessionRecord(annas)).await;
+    assert_eq!(refusal(&refused[0]), RefusalCode::NotFound);
+    for (who, session) in [(&cia, cias), (&bo, annas)] {
+        assert!(matches!(who.ask(DeskRequest::SessionRecord(session)).await[..], [DeskReply::Record(_)]));
+    }
 }
 
 fn site(id: &str, road_m: u32) -> Site {

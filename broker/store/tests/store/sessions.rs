@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use distans_broker_store::{NewRecord, NewSession, RecordOutcome, Relayed, SessionQuery, StoreError};
+use distans_broker_store::{NewRecord, NewSession, Reader, RecordOutcome, Relayed, SessionQuery, StoreError};
 use distans_proto::ids::SessionId;
 use distans_proto::link::SessionRecord;
 
@@ -129,4 +129,13 @@ async fn sessions_are_listed_newest_first() {
     assert_eq!(list(SessionQuery { open: true, ..Default::default() }).await, [3, 1]);
     assert_eq!(list(SessionQuery { limit: 1, ..Default::default() }).await, [3]);
     assert!(list(SessionQuery { device: Some(device(2)), ..Default::default() }).await.is_empty());
+    let reader = |technician: &str, groups: &[&str]| Reader {
+        technician: technician.parse().expect("a label"),
+        groups: groups.iter().map(|group| group.parse().expect("a label")).collect(),
+    };
+    let seen_by = |reader| list(SessionQuery { reader: Some(reader), ..Default::default() });
+    assert_eq!(seen_by(reader("bo", &["skola", "kontor"])).await, [3, 2, 1], "on PCs of their group");
+    assert!(seen_by(reader("bo", &["kontor2", "ontor"])).await.is_empty());
+    assert!(seen_by(reader("bo", &[])).await.is_empty());
+    assert_eq!(seen_by(reader("anna", &[])).await, [3, 2, 1], "their own");
 }
