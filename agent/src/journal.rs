@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use distans_agent_core::journal::record::Begin;
 use distans_agent_core::journal::state::State;
@@ -20,8 +20,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
+use crate::clock;
+
 /// Appends that may wait for the writer.
 const QUEUE: usize = 256;
+
+/// How often a running agent looks whether compacting is worth it.
+const COMPACT_LOOK: Duration = Duration::from_secs(86_400);
 
 /// Bytes read at a time when the journal is opened.
 const PIECE: usize = 64 * 1024;
@@ -114,6 +119,7 @@ fn untouched(path: &Path) -> Duration {
 async fn write(disk: Disk, mut queue: mpsc::Receiver<Append>, state: Arc<Mutex<State>>) {
     let mut disk = Some(disk);
     let mut batch = Vec::new();
+    let mut looked = Instant::now();
     while queue.recv_many(&mut batch, QUEUE).await > 0 {
         let Some(mut open) = disk.take() else { return };
         let records: Vec<Vec<Record>> =
@@ -122,8 +128,7 @@ async fn write(disk: Disk, mut queue: mpsc::Receiver<Append>, state: Arc<Mutex<S
             let outcomes = open.append_all(&records);
             (open, records, outcomes)
         });
-        let Ok((open, records, outcomes)) = written.await else { return };
-        disk = Some(open);
+        let Ok((mut open, records, outcomes)) = written.await else { return };
         {
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
             for (records, outcome) in records.iter().zip(&outcomes) {
@@ -136,6 +141,22 @@ async fn write(disk: Disk, mut queue: mpsc::Receiver<Append>, state: Arc<Mutex<S
             // Who asked may be gone; the record stands all the same.
             let _ = append.done.send(outcome);
         }
+        if looked.elapsed() >= COMPACT_LOOK {
+            looked = Instant::now();
+            match tokio::task::spawn_blocking(move || open.compacted(clock::now())).await {
+                Ok(Ok((smaller, None))) => open = smaller,
+                Ok(Ok((smaller, Some(less)))) => {
+                    open = smaller;
+                    *state.lock().unwrap_or_else(PoisonError::into_inner) = less;
+                }
+                Ok(Err(error)) => {
+                    error!(%error, "the compacted journal cannot be read; nothing is done until a restart");
+                    return;
+                }
+                Err(_) => return,
+            }
+        }
+        disk = Some(open);
     }
 }
 
@@ -208,6 +229,25 @@ impl Disk {
             disk.append(std::slice::from_ref(&begin))?;
         }
         Ok((disk, state))
+    }
+
+    /// Compacts a journal in use if it is worth it: the journal to write on, and what it adds up
+    /// to if that has become less. As long as nothing was replaced, a failure changes nothing.
+    fn compacted(self, now: Timestamp) -> Result<(Self, Option<State>), JournalError> {
+        let state = match Self::read(&self.path, now) {
+            Ok((_, state)) if state.worth_compacting(now) => state,
+            Ok(_) => return Ok((self, None)),
+            Err(error) => {
+                warn!(%error, "the journal could not be looked through; it grows on");
+                return Ok((self, None));
+            }
+        };
+        if let Err(error) = self.compact(&state, now) {
+            warn!(%error, "the journal was not compacted");
+            return Ok((self, None));
+        }
+        let (disk, state) = Self::read(&self.path, now)?;
+        Ok((disk, Some(state)))
     }
 
     /// Writes the records worth keeping into a new file that takes this one's place.

@@ -10,7 +10,9 @@ use clap::{Parser, Subcommand};
 use distans_agent::{Agent, Config, doctor, enrol, status};
 use distans_platform::stop::Stop;
 use distans_trust::token::EnrolToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// The agent that lets technicians help this PC, within its policy and with its user's consent.
 #[derive(Debug, Parser)]
@@ -129,12 +131,17 @@ fn show<T: std::fmt::Display + serde::Serialize>(value: &T, json: bool) -> anyho
     Ok(())
 }
 
-/// `DISTANS_LOG` chooses what is logged, for instance `distans_agent=debug`.
+/// `DISTANS_LOG` chooses what is logged, for instance `info,distans_agent=debug`.
 fn log_to_stderr(json: bool) {
-    let filter = EnvFilter::try_from_env("DISTANS_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,quinn=warn,rustls=warn"));
+    let wanted = std::env::var("DISTANS_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let targets = wanted.unwrap_or_else(|| {
+        Targets::new()
+            .with_default(tracing::Level::INFO)
+            .with_target("quinn", tracing::Level::WARN)
+            .with_target("rustls", tracing::Level::WARN)
+    });
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr);
-    if json { builder.json().init() } else { builder.init() }
+    let lines = tracing_subscriber::fmt::layer().with_ansi(colour).with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(targets);
+    if json { registry.with(lines.json()).init() } else { registry.with(lines).init() }
 }

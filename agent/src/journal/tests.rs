@@ -163,3 +163,20 @@ async fn a_start_tells_how_long_nothing_was_written() {
     let again = Ledger::open(&path(&tempfile::tempdir().expect("a folder")), NOW, &tasks).expect("opens");
     assert_eq!(again.untouched(), Duration::MAX);
 }
+
+#[test]
+fn a_running_agent_compacts_too_and_writes_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mut disk, _) = Disk::open(&path(&dir), NOW).expect("opens");
+    let ended = SessionEnded { session: SESSION, at: NOW, reason: EndReason::Person };
+    disk.append(&[granted(), Record::SessionEnded(ended)]).expect("written");
+    disk.append(&[Record::Uploaded(Uploaded { session: SESSION })]).expect("written");
+    let (disk, less) = disk.compacted(NOW).expect("looked through");
+    assert_eq!(less, None, "nothing is old yet");
+    let late = NOW.plus(KEPT + Duration::from_secs(3 * 86_400));
+    let (mut disk, less) = disk.compacted(late).expect("compacted");
+    assert!(less.expect("less than before").session(SESSION).is_none());
+    disk.append(&[granted()]).expect("written on");
+    let (_, state) = Disk::open(&path(&dir), NOW).expect("opens");
+    assert!(state.session(SESSION).is_some());
+}
