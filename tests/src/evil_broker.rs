@@ -132,7 +132,7 @@ impl EvilBroker {
         let snapshot = SharedSnapshot::new(Snapshot::new(&world.org.trust()?));
         let tls = broker_config(key.certified(certificate)?, snapshot.clone())?;
         let server = endpoint::server_config(tls, transport::broker_side())?;
-        let endpoint = listen(address, server)?;
+        let endpoint = listen(address, &server)?;
         let shared = Arc::new(Shared {
             snapshot,
             agents: watch::Sender::new(HashMap::new()),
@@ -238,7 +238,7 @@ impl EvilBroker {
 }
 
 /// The real broker's socket may take a moment to be closed.
-fn listen(address: SocketAddr, config: quinn::ServerConfig) -> Result<Endpoint> {
+fn listen(address: SocketAddr, config: &quinn::ServerConfig) -> Result<Endpoint> {
     let mut tries = 0;
     loop {
         match endpoint::server_endpoint(address, config.clone()) {

@@ -243,7 +243,7 @@ impl Org {
     /// Roots and policy, to be handed over.
     pub fn bundle(&self) -> Bundle {
         let mut bundle = Bundle::default();
-        bundle.roots = self.roots.clone();
+        bundle.roots.clone_from(&self.roots);
         bundle.policy = Some(self.policy_envelope.clone());
         bundle
     }

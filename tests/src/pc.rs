@@ -73,7 +73,7 @@ impl Pc {
         world.publish(desk, &[certificate]).await?;
         let mut config = Config::new(world.state_folder(folder));
         config.development = true;
-        let identity = distans_agent::enrol::enrol(&config, &token).await?;
+        let identity = Box::pin(distans_agent::enrol::enrol(&config, &token)).await?;
         Ok(Self { config, id: identity.device, running: None })
     }
 
@@ -85,7 +85,7 @@ impl Pc {
         // A program that another test starts at this very moment holds copies of all our locks,
         // until it has become that program.
         let started = until("the state folder's lock", || async {
-            match Agent::start(self.config.clone()).await {
+            match Box::pin(Agent::start(self.config.clone())).await {
                 Err(StartError::State(StateError::InUse(_))) => None,
                 other => Some(other),
             }
@@ -123,7 +123,7 @@ impl Pc {
     /// # Errors
     /// If its identity does not hold.
     pub async fn target(&self, desk: &Desk) -> Result<Target> {
-        Ok(desk.find(&self.id.to_string()).await?)
+        Ok(Box::pin(desk.find(&self.id.to_string())).await?)
     }
 }
 

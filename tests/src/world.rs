@@ -85,7 +85,7 @@ impl World {
         bundle.broker_certificate = Some(pem(&certificate));
         let file = folder.path().join("bundle.json");
         std::fs::write(&file, bundle.to_json()?)?;
-        setup::import(&Config::load(directory)?, &file).await?;
+        Box::pin(setup::import(&Config::load(directory)?, &file)).await?;
         Ok(Self { folder, org, broker: None, address, homes: 0 })
     }
 
@@ -122,7 +122,7 @@ impl World {
     /// # Errors
     /// What it says.
     pub async fn start_broker(&mut self) -> Result<()> {
-        self.broker = Some(Broker::start(Config::load(self.broker_folder())?).await?);
+        self.broker = Some(Box::pin(Broker::start(Config::load(self.broker_folder())?)).await?);
         Ok(())
     }
 
@@ -163,7 +163,7 @@ impl World {
     /// What went wrong.
     pub async fn desk_with(&mut self, id: &str, listener: Option<Listener>) -> Result<Desk> {
         let home = self.login(id)?;
-        Ok(Desk::connect_with(&home, listener).await?)
+        Ok(Box::pin(Desk::connect_with(&home, listener)).await?)
     }
 
     /// Hands the organisation's newest documents, and `tokens`, to the running broker.
@@ -177,7 +177,7 @@ impl World {
             policy: Some(bytes(self.org.policy_envelope())),
         };
         let tokens = tokens.iter().map(bytes).collect();
-        Ok(desk.publish(Publish { documents, tokens }).await?)
+        Ok(Box::pin(desk.publish(Publish { documents, tokens })).await?)
     }
 
     /// A folder for a PC's state, not made yet.

@@ -1,7 +1,9 @@
 //! Enrolment tokens: what a thief of one can and cannot do with it.
 
+use distans_link::frames::{Limits, read_message, write_message};
 use distans_proto::desk::DeviceFilter;
 use distans_proto::enrol::{EnrolReply, EnrolRequest, RefusalCode};
+use distans_proto::frame::CONTROL_LIMIT;
 use distans_tests::org::kontor;
 use distans_tests::peer::{PaperPc, ask_as_stranger, dial};
 use distans_tests::world::World;
@@ -125,10 +127,7 @@ async fn a_stranger_may_ask_for_nothing_else() {
     let connection = dial(&world.org, world.socket(), None).await.expect("strangers may ask");
     let (mut send, mut receive) = connection.open_bi().await.expect("a stream");
     let request = distans_proto::desk::DeskRequest::WhoAmI(distans_proto::desk::WhoAmI {});
-    distans_link::frames::write_message(&mut send, &request, distans_proto::frame::CONTROL_LIMIT)
-        .await
-        .expect("written");
-    let answer = receive.read_to_end(1024).await;
-    assert!(answer.is_err() || answer.is_ok_and(|bytes| bytes.is_empty()), "a stranger was answered");
-    connection.closed().await;
+    write_message(&mut send, &request, CONTROL_LIMIT).await.expect("written");
+    let answer = read_message::<EnrolReply, _>(&mut receive, Limits::prompt(CONTROL_LIMIT)).await;
+    assert!(matches!(answer, Err(_) | Ok(EnrolReply::Refused(_))), "a stranger was answered: {answer:?}");
 }

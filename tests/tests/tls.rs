@@ -144,7 +144,7 @@ const ACCEPTED: [(&str, Edit); 3] = [
         params.extended_key_usages.push(ExtendedKeyUsagePurpose::Other(vec![1, 3, 6, 1, 4, 1, 55555, 2]));
     }),
     ("a private extension that is not critical", |params| {
-        params.custom_extensions.push(private_extension(false))
+        params.custom_extensions.push(private_extension(false));
     }),
 ];
 
