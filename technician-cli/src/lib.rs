@@ -5,7 +5,7 @@
 //! | [`args`], [`verbs`] | the command line, and what each verb does and shows |
 //! | [`client`] | the broker and the PCs as seen from here: for verbs, tests and benchmarks |
 //! | [`home`] | the technician's folder: login, documents, open sessions |
-//! | [`screen`], [`format`], [`filter`], [`ask`] | tables, JSON, sizes and times, cleaned output, questions |
+//! | [`screen`], [`mod@format`], [`filter`], [`ask`] | tables, JSON, sizes and times, cleaned output, questions |
 //! | [`exit`], [`failure`] | what a script is told |
 //! | [`admin`] | keys, policy, tokens and certificates, offline |
 #![forbid(unsafe_code)]

@@ -34,7 +34,7 @@ pub(crate) struct Asker {
 
 /// What to do about a request.
 pub(crate) enum Decision {
-    /// The person must be asked: [`Shared::ask`].
+    /// The person must be asked: the desk asks.
     Ask(Ask),
     /// Nobody needs to be asked: [`Shared::grant`].
     Grant(Offer),
