@@ -28,10 +28,8 @@ fn build() -> Result<PathBuf> {
         own.parent().and_then(|deps| deps.parent()).context("a test lies in target/…/deps")?.to_owned();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--offline", "--locked"]);
-    for package in ["distans-agent", "distans-broker", "distans-cli"] {
-        command.args(["-p", package]);
-    }
+    // All of them, as `.ci/test` builds them beforehand: then there is nothing left to do here.
+    command.args(["build", "--quiet", "--offline", "--locked", "--workspace", "--bins"]);
     if folder.file_name() == Some(OsStr::new("release")) {
         command.arg("--release");
     }
