@@ -89,3 +89,26 @@ impl AsyncUdpSocket for CalmSocket {
         self.inner.may_fragment()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quinn::{Runtime, TokioRuntime};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn batches_are_offered_only_after_a_full_turn() -> io::Result<()> {
+        let inner = TokioRuntime.wrap_udp_socket(std::net::UdpSocket::bind("127.0.0.1:0")?)?;
+        let (batch, destination) = (inner.max_transmit_segments(), inner.local_addr()?);
+        let socket = CalmSocket::new(inner);
+        let datagram = Transmit { destination, ecn: None, contents: b"x", segment_size: None, src_ip: None };
+        let turn = |datagrams: usize| -> io::Result<usize> {
+            (0..datagrams).try_for_each(|_| socket.try_send(&datagram))?;
+            Ok(socket.max_transmit_segments())
+        };
+        assert_eq!(turn(0)?, 1, "at rest");
+        assert_eq!(turn(3)?, 1, "a handshake's answer");
+        assert_eq!(turn(FULL_TURN)?, batch, "bulk");
+        Ok(())
+    }
+}

@@ -93,3 +93,48 @@ impl UdpPoller for Writable {
         Poll::Ready(result)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quinn::{Endpoint, EndpointConfig, TokioRuntime};
+
+    use super::*;
+
+    type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+    fn endpoint(server: Option<quinn::ServerConfig>) -> io::Result<Endpoint> {
+        let socket = PlainSocket::new(std::net::UdpSocket::bind("127.0.0.1:0")?)?;
+        let runtime = Arc::new(TokioRuntime);
+        Endpoint::new_with_abstract_socket(EndpointConfig::default(), server, Arc::new(socket), runtime)
+    }
+
+    #[tokio::test]
+    async fn quic_works_over_it() -> TestResult {
+        let certified = rcgen::generate_simple_self_signed(vec!["localhost".into()])?;
+        let certificate = certified.cert.der().clone();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+        let server = quinn::ServerConfig::with_single_cert(vec![certificate.clone()], key.into())?;
+        let server = endpoint(Some(server))?;
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate)?;
+        let client = endpoint(None)?;
+        let config = quinn::ClientConfig::with_root_certificates(Arc::new(roots))?;
+        let connecting = client.connect_with(config, server.local_addr()?, "localhost")?;
+        let serving = async {
+            let connection = server.accept().await.ok_or("closed")?.await?;
+            let mut stream = connection.accept_uni().await?;
+            Ok::<_, Box<dyn std::error::Error>>(stream.read_to_end(1_000_000).await?)
+        };
+        let sending = async {
+            let connection = connecting.await?;
+            let mut stream = connection.open_uni().await?;
+            stream.write_all(&[7; 300_000]).await?;
+            stream.finish()?;
+            stream.stopped().await?;
+            Ok(())
+        };
+        let (received, ()) = tokio::try_join!(serving, sending)?;
+        assert_eq!(received, [7; 300_000]);
+        Ok(())
+    }
+}

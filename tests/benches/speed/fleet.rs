@@ -18,7 +18,8 @@ use distans_trust::issue::{Ca, LEAF_LIFE};
 use distans_trust::key_file;
 use distans_trust::keys::{Signer, random};
 use distans_trust::outer::{self, ServiceVerifier, SharedSnapshot, Snapshot};
-use quinn::{Connection, RecvStream, SendStream};
+use quinn::{ClientConfig, Connection, RecvStream, SendStream};
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::task::JoinSet;
@@ -126,11 +127,15 @@ pub(crate) async fn connect(house: &House, broker: &Program, pcs: &[PaperPc]) ->
     let address = house.world.socket();
     let bind = endpoint::any_address_for(address);
     let sockets = (0..SOCKETS).map(|_| endpoint::client_endpoint(bind)).collect::<Result<Vec<_>, _>>()?;
+    // Made before the clock runs: a real agent has its configuration when it dials.
+    let verifier: Arc<dyn ServerCertVerifier> = Arc::new(ServiceVerifier::new(shared));
+    let config = |pc: &PaperPc| -> Result<ClientConfig> {
+        let tls = outer::client_config(Some(pc.certified()?), Arc::clone(&verifier))?;
+        Ok(endpoint::client_config(tls, transport::agent_side())?)
+    };
+    let configs = pcs.iter().map(config).collect::<Result<Vec<_>>>()?;
     ramp(broker, pcs.len(), |nth| {
-        let verifier = Arc::new(ServiceVerifier::new(shared.clone()));
-        let tls = outer::client_config(Some(pcs[nth].certified()?), verifier)?;
-        let config = endpoint::client_config(tls, transport::agent_side())?;
-        let connecting = sockets[nth % SOCKETS].connect_with(config, address, "localhost")?;
+        let connecting = sockets[nth % SOCKETS].connect_with(configs[nth].clone(), address, "localhost")?;
         Ok(async move { greet(connecting.await?, versions).await })
     })
     .await

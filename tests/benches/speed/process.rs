@@ -21,7 +21,7 @@ pub(crate) struct Program(Child);
 pub(crate) struct Memory {
     /// In RAM, shared libraries included, bytes.
     pub(crate) resident: u64,
-    /// Its alone, bytes.
+    /// Its alone and not from a file (the program itself can be dropped and read again), bytes.
     pub(crate) private: u64,
 }
 
@@ -55,7 +55,7 @@ impl Program {
             let kilobytes = fields.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
             kilobytes.sum::<u64>() * 1024
         };
-        Ok(Memory { resident: sum(&["Rss:"]), private: sum(&["Private_Clean:", "Private_Dirty:"]) })
+        Ok(Memory { resident: sum(&["Rss:"]), private: sum(&["Private_Dirty:"]) })
     }
 
     /// Processor time it has used so far, to the nanosecond.
