@@ -100,7 +100,9 @@ mod tests {
     async fn batches_are_offered_only_after_a_full_turn() -> io::Result<()> {
         let inner = TokioRuntime.wrap_udp_socket(std::net::UdpSocket::bind("127.0.0.1:0")?)?;
         let (batch, destination) = (inner.max_transmit_segments(), inner.local_addr()?);
-        let socket = CalmSocket::new(inner);
+        let socket = Arc::new(CalmSocket::new(inner));
+        let mut poller = Arc::clone(&socket).create_io_poller();
+        std::future::poll_fn(|cx| poller.as_mut().poll_writable(cx)).await?;
         let datagram = Transmit { destination, ecn: None, contents: b"x", segment_size: None, src_ip: None };
         let turn = |datagrams: usize| -> io::Result<usize> {
             (0..datagrams).try_for_each(|_| socket.try_send(&datagram))?;
