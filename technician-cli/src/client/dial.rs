@@ -129,10 +129,22 @@ fn handshake_error(account: &Account, error: &ConnectionError) -> Error {
 pub(super) fn closed(error: &ConnectionError) -> Error {
     match error {
         ConnectionError::ApplicationClosed(close) => {
-            Error::BrokerClosed(ending::meaning(close.error_code.into_inner()).to_owned())
+            let code = close.error_code.into_inner();
+            let meaning = ending::meaning(code).to_owned();
+            match u32::try_from(code) {
+                Ok(ending::REVOKED | ending::EXPIRED | ending::VERSION) => Error::NotTaken(meaning),
+                _ => Error::BrokerClosed(meaning),
+            }
         }
-        // A TLS alert from the broker: it does not take our certificate.
-        ConnectionError::ConnectionClosed(close) => Error::BrokerClosed(close.error_code.to_string()),
+        ConnectionError::ConnectionClosed(close) => {
+            let code = u64::from(close.error_code);
+            // TLS alerts: the broker does not take our certificate.
+            if (0x100..0x200).contains(&code) {
+                Error::NotTaken(close.error_code.to_string())
+            } else {
+                Error::BrokerClosed(close.error_code.to_string())
+            }
+        }
         ConnectionError::TimedOut => Error::Line("nothing has come through for a while".into()),
         other => Error::Line(other.to_string()),
     }

@@ -66,11 +66,14 @@ pub enum Error {
     /// The line went dead under a request.
     #[error("the line to the broker was lost ({0}); try again")]
     Line(String),
-    /// The broker does not take this technician.
-    #[error(
-        "the broker closed the connection ({0}); if this persists your certificate may have been revoked: ask your administrator, or try distans login"
-    )]
+    /// The broker ended the connection, for a time.
+    #[error("the broker closed the connection ({0}); try again, or ask whoever runs the broker")]
     BrokerClosed(String),
+    /// The broker does not take this technician; trying again does not help.
+    #[error(
+        "the broker does not take your certificate ({0}); get a new one with distans login, and if that does not help ask your administrator whether you are in the policy"
+    )]
+    NotTaken(String),
     /// The broker said no.
     #[error("the broker refused: {}", .0.text)]
     Refused(Refused),
@@ -181,7 +184,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Home(error) => error.exit(),
-            Self::CertificateExpired { .. } => Exit::Login,
+            Self::CertificateExpired { .. } | Self::NotTaken(_) => Exit::Login,
             Self::BrokerUnreachable { .. }
             | Self::BrokerClosed(_)
             | Self::Line(_)
