@@ -6,6 +6,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use quinn::crypto::rustls::{HandshakeData, QuicClientConfig, QuicServerConfig};
@@ -31,16 +32,19 @@ pub(crate) const SEND_YOURSELF: u8 = b'y';
 /// One byte, answered by one byte of the relay.
 pub(crate) const HELLO: u8 = b'h';
 
+/// As Distans' agents do.
+const KEEP_ALIVE: Duration = Duration::from_secs(25);
+
 const WINDOW: u32 = 8 * 1024 * 1024;
 const BLOCK: usize = 64 * 1024;
 
-fn transport() -> Arc<TransportConfig> {
+fn transport() -> TransportConfig {
     let mut transport = TransportConfig::default();
     transport
         .stream_receive_window(VarInt::from_u32(WINDOW))
         .send_window(u64::from(WINDOW))
         .max_idle_timeout(None);
-    Arc::new(transport)
+    transport
 }
 
 /// Makes connections to the relay.
@@ -61,7 +65,9 @@ impl Dialler {
         let mut tls = identity::client(folder)?;
         tls.alpn_protocols = vec![alpn.to_vec()];
         let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
-        config.transport_config(transport());
+        let mut transport = transport();
+        transport.keep_alive_interval(Some(KEEP_ALIVE));
+        config.transport_config(Arc::new(transport));
         Ok(Self { endpoint: Endpoint::client((Ipv4Addr::LOCALHOST, 0).into())?, config, relay })
     }
 
@@ -90,7 +96,7 @@ pub(super) async fn relay(folder: &Path) -> Result<()> {
     let mut tls = identity::server(folder)?;
     tls.alpn_protocols = vec![AGENT.to_vec(), CLIENT.to_vec()];
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
-    config.transport_config(transport());
+    config.transport_config(Arc::new(transport()));
     let endpoint = Endpoint::server(config, (Ipv4Addr::LOCALHOST, 0).into())?;
     println!("{}", endpoint.local_addr()?);
     let agent = Arc::new(OnceLock::new());
