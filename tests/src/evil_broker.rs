@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use distans_link::frames::{FrameReader, Limits, read_frame, write_message};
@@ -132,7 +132,7 @@ impl EvilBroker {
         let snapshot = SharedSnapshot::new(Snapshot::new(&world.org.trust()?));
         let tls = broker_config(key.certified(certificate)?, snapshot.clone())?;
         let server = endpoint::server_config(tls, transport::broker_side())?;
-        let endpoint = listen(address, &server)?;
+        let endpoint = listen(address, &server).await?;
         let shared = Arc::new(Shared {
             snapshot,
             agents: watch::Sender::new(HashMap::new()),
@@ -237,16 +237,19 @@ impl EvilBroker {
     }
 }
 
-/// The real broker's socket may take a moment to be closed.
-fn listen(address: SocketAddr, config: &quinn::ServerConfig) -> Result<Endpoint> {
-    let mut tries = 0;
+/// How long the real broker's socket may take to be closed on a busy machine.
+const TAKE_OVER: Duration = Duration::from_secs(20);
+
+/// Listens as soon as the real broker's socket is closed: its task drops it some time after the
+/// broker has said that it stopped.
+async fn listen(address: SocketAddr, config: &quinn::ServerConfig) -> Result<Endpoint> {
+    let began = Instant::now();
     loop {
         match endpoint::server_endpoint(address, config.clone()) {
             Ok(endpoint) => return Ok(endpoint),
-            Err(error) if tries == 200 => return Err(error.into()),
-            Err(_) => tries += 1,
+            Err(error) if began.elapsed() > TAKE_OVER => return Err(error.into()),
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
         }
-        std::thread::yield_now();
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use distans_broker::files::Directory;
@@ -11,6 +12,7 @@ use distans_broker::setup::{self, Init};
 use distans_broker::{Broker, Config, Running};
 use distans_cli::client::{Desk, Listener};
 use distans_cli::home::Home;
+use distans_link::endpoint::EndpointError;
 use distans_proto::desk::Publish;
 use distans_proto::ids::TechnicianId;
 use distans_proto::link::Documents;
@@ -19,6 +21,9 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 use crate::org::{Org, now};
+
+/// How long a stopped broker's socket may take to be closed on a busy machine.
+const RESTART: Duration = Duration::from_secs(20);
 
 /// The world. Its broker runs unless a test stops it.
 #[derive(Debug)]
@@ -122,8 +127,20 @@ impl World {
     /// # Errors
     /// What it says.
     pub async fn start_broker(&mut self) -> Result<()> {
-        self.broker = Some(Box::pin(Broker::start(Config::load(self.broker_folder())?)).await?);
-        Ok(())
+        let began = Instant::now();
+        loop {
+            match Box::pin(Broker::start(Config::load(self.broker_folder())?)).await {
+                Ok(running) => {
+                    self.broker = Some(running);
+                    return Ok(());
+                }
+                // A predecessor's socket is closed by its own task, some time after it stopped.
+                Err(error) if error.is::<EndpointError>() && began.elapsed() < RESTART => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Stops the broker in order.
