@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use distans_link::transport;
 use distans_proto::ending;
 use distans_trust::certs::CheckTime;
 use distans_trust::outer::Peer;
@@ -124,6 +125,7 @@ async fn meet(shared: Arc<Shared>, incoming: Incoming, under_way: UnderWay) {
         }
         Some(Peer::Device(device)) => {
             count("agent");
+            transport::widen_for_agent(&connection);
             tasks.spawn(agents::serve(shared, connection, device));
         }
         Some(Peer::Technician(technician)) => {

@@ -45,7 +45,11 @@ pub const RELAYED_STREAMS: u32 = 256;
 /// Bytes the broker takes from one stream before its relay has passed them on.
 pub const BROKER_STREAM_WINDOW: u32 = 1024 * 1024;
 
-/// Bytes the broker takes from one peer over all its streams; eight stalled relays do not block
+/// Bytes the broker takes from a connection over all its streams until it knows whose it is: an
+/// enrolment's largest question. Two thousand strangers together are 256 MiB at most.
+pub const STRANGER_RECEIVE_WINDOW: u32 = 128 * 1024;
+
+/// Bytes the broker takes from one known peer over all its streams; eight stalled relays do not block
 /// the ninth or the control stream.
 pub const BROKER_RECEIVE_WINDOW: u32 = 9 * BROKER_STREAM_WINDOW;
 
@@ -69,14 +73,15 @@ const OVERTAKEN: u32 = 32;
 /// See [`OVERTAKEN`]; the usual 9/8 mistakes jitter for loss.
 const LOST_AFTER: f32 = 1.25;
 
-/// The broker's end, towards agents, technicians and PCs that want to enrol alike: which of
-/// them it is turns out after the handshake.
+/// The broker's end, towards agents, technicians and PCs that want to enrol alike. Which of them
+/// it is turns out after the handshake; [`widen_for_agent`] and [`widen_for_technician`] give
+/// known ones their room.
 pub fn broker_side() -> TransportConfig {
     let mut config = common();
     config
         .max_concurrent_bidi_streams(VarInt::from_u32(AGENT_STREAMS))
         .stream_receive_window(VarInt::from_u32(BROKER_STREAM_WINDOW))
-        .receive_window(VarInt::from_u32(BROKER_RECEIVE_WINDOW))
+        .receive_window(VarInt::from_u32(STRANGER_RECEIVE_WINDOW))
         .send_window(BROKER_SEND_WINDOW);
     config
 }
@@ -95,8 +100,15 @@ pub fn technician_side() -> TransportConfig {
     config
 }
 
-/// Lets a connection that proved to be a technician's open as many streams as its sessions need.
+/// Lets a connection that proved to be an agent's send in bulk.
+pub fn widen_for_agent(connection: &quinn::Connection) {
+    connection.set_receive_window(VarInt::from_u32(BROKER_RECEIVE_WINDOW));
+}
+
+/// Lets a connection that proved to be a technician's send in bulk and open as many streams as
+/// its sessions need.
 pub fn widen_for_technician(connection: &quinn::Connection) {
+    connection.set_receive_window(VarInt::from_u32(BROKER_RECEIVE_WINDOW));
     connection.set_max_concurrent_bi_streams(VarInt::from_u32(TECHNICIAN_STREAMS));
 }
 

@@ -73,6 +73,32 @@ async fn a_stranger_opens_few_streams_until_widened() -> TestResult {
 }
 
 #[tokio::test]
+async fn a_stranger_fills_little_memory_until_widened() -> TestResult {
+    let pair = pair().await?;
+    let (mut send, _recv) = pair.agent.open_bi().await?;
+    let sending = tokio::spawn(async move { send.write_all(&[7; 1_000_000]).await });
+    let received = || pair.broker.stats().udp_rx.bytes;
+    let until = async |bytes: u32| {
+        while received() < u64::from(bytes) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), until(transport::STRANGER_RECEIVE_WINDOW)).await?;
+    // Whatever else was on its way has come when the other direction has been heard.
+    for _ in 0..3 {
+        let (mut send, _recv) = pair.broker.open_bi().await?;
+        send.write_all(b"x").await?;
+        pair.agent.accept_bi().await?.1.read_exact(&mut [0]).await?;
+    }
+    let most = u64::from(transport::STRANGER_RECEIVE_WINDOW) * 3 / 2;
+    assert!(received() < most, "{} bytes were taken from a stranger", received());
+    transport::widen_for_agent(&pair.broker);
+    tokio::time::timeout(Duration::from_secs(10), until(1_000_000)).await?;
+    sending.await??;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_closed_stream_is_reported_as_such() -> TestResult {
     let pair = pair().await?;
     let (mut send, _recv) = pair.agent.open_bi().await?;
