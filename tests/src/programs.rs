@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
@@ -27,39 +27,17 @@ fn build() -> Result<PathBuf> {
     let folder =
         own.parent().and_then(|deps| deps.parent()).context("a test lies in target/…/deps")?.to_owned();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let target = folder.parent().context("the target folder")?;
-    let build = |what: &[&str]| -> Result<()> {
-        let mut command = Command::new(&cargo);
-        command.args(["build", "--quiet", "--offline", "--locked"]).args(what);
-        command.arg("--target-dir").arg(target).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-        let status = command.status().context("cargo cannot be started")?;
-        ensure!(status.success(), "the programs cannot be built: {status}");
-        Ok(())
-    };
+    let mut command = Command::new(cargo);
     // All of them, as `.ci/test` builds them beforehand: then there is nothing left to do here.
-    let all = ["--workspace", "--bins", "--release"];
-    if is_release(&folder) {
-        build(&all)?;
-        build(&["--package", "distans-agent", "--profile", SHIPPED])?;
-    } else {
-        build(&all[..2])?;
+    command.args(["build", "--quiet", "--offline", "--locked", "--workspace", "--bins"]);
+    if folder.file_name() == Some(OsStr::new("release")) {
+        command.arg("--release");
     }
+    command.arg("--target-dir").arg(folder.parent().context("the target folder")?);
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let status = command.status().context("cargo cannot be started")?;
+    ensure!(status.success(), "the programs cannot be built: {status}");
     Ok(folder)
-}
-
-/// The profile in which the agent is shipped; benchmarks measure that one.
-const SHIPPED: &str = "agent";
-
-fn is_release(folder: &Path) -> bool {
-    folder.file_name() == Some(OsStr::new("release"))
-}
-
-fn path(name: &str) -> Result<PathBuf> {
-    let folder = folder()?;
-    if name == "distans-agent" && is_release(&folder) {
-        return Ok(folder.with_file_name(SHIPPED).join(name));
-    }
-    Ok(folder.join(name))
 }
 
 /// The program `name`, ready for arguments.
@@ -67,7 +45,7 @@ fn path(name: &str) -> Result<PathBuf> {
 /// # Errors
 /// If it cannot be built.
 pub fn program(name: &str) -> Result<Command> {
-    let mut command = Command::new(path(name)?);
+    let mut command = Command::new(folder()?.join(name));
     // A test's own settings only.
     for variable in ["DISTANS_HOME", "DISTANS_PASSPHRASE", "NO_COLOR", "RUST_LOG"] {
         command.env_remove(variable);
