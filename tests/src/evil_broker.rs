@@ -5,9 +5,8 @@
 //! technicians that come to it are the real programs.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use distans_link::frames::{FrameReader, Limits, read_frame, write_message};
@@ -109,7 +108,6 @@ struct Shared {
 /// The broker.
 pub struct EvilBroker {
     shared: Arc<Shared>,
-    endpoint: Endpoint,
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -124,7 +122,7 @@ impl EvilBroker {
     /// If the keys cannot be read.
     pub async fn take_over(world: &mut World, devices: Vec<Device>) -> Result<Self> {
         let address = world.socket();
-        world.stop_broker().await;
+        world.stop_broker().await?;
         let directory = world.broker_folder();
         let key = key_file::read_p256(&std::fs::read_to_string(directory.tls_key())?, None)?;
         let certificate = CertificateDer::from_pem_slice(&std::fs::read(directory.certificate())?)
@@ -132,7 +130,7 @@ impl EvilBroker {
         let snapshot = SharedSnapshot::new(Snapshot::new(&world.org.trust()?));
         let tls = broker_config(key.certified(certificate)?, snapshot.clone())?;
         let server = endpoint::server_config(tls, transport::broker_side())?;
-        let endpoint = listen(address, &server).await?;
+        let endpoint = endpoint::server_endpoint(address, server)?;
         let shared = Arc::new(Shared {
             snapshot,
             agents: watch::Sender::new(HashMap::new()),
@@ -143,8 +141,8 @@ impl EvilBroker {
             frames: Mutex::new(Vec::new()),
             tapes: Mutex::new(Vec::new()),
         });
-        tokio::spawn(accept(Arc::clone(&shared), endpoint.clone()));
-        Ok(Self { shared, endpoint })
+        tokio::spawn(accept(Arc::clone(&shared), endpoint));
+        Ok(Self { shared })
     }
 
     /// Changes what it does to relayed streams from here on.
@@ -228,28 +226,6 @@ impl EvilBroker {
             all.extend_from_slice(&tape.to_technician);
         }
         all
-    }
-
-    /// Gives the address free again.
-    pub async fn stop(&self) {
-        self.endpoint.close(VarInt::from_u32(1), b"");
-        self.endpoint.wait_idle().await;
-    }
-}
-
-/// How long the real broker's socket may take to be closed on a busy machine.
-const TAKE_OVER: Duration = Duration::from_secs(20);
-
-/// Listens as soon as the real broker's socket is closed: its task drops it some time after the
-/// broker has said that it stopped.
-async fn listen(address: SocketAddr, config: &quinn::ServerConfig) -> Result<Endpoint> {
-    let began = Instant::now();
-    loop {
-        match endpoint::server_endpoint(address, config.clone()) {
-            Ok(endpoint) => return Ok(endpoint),
-            Err(error) if began.elapsed() > TAKE_OVER => return Err(error.into()),
-            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-        }
     }
 }
 

@@ -4,7 +4,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use distans_broker::files::Directory;
@@ -12,7 +11,6 @@ use distans_broker::setup::{self, Init};
 use distans_broker::{Broker, Config, Running};
 use distans_cli::client::{Desk, Listener};
 use distans_cli::home::Home;
-use distans_link::endpoint::EndpointError;
 use distans_proto::desk::Publish;
 use distans_proto::ids::TechnicianId;
 use distans_proto::link::Documents;
@@ -21,9 +19,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 use crate::org::{Org, now};
-
-/// How long a stopped broker's socket may take to be closed on a busy machine.
-const RESTART: Duration = Duration::from_secs(20);
+use crate::pc::until;
 
 /// The world. Its broker runs unless a test stops it.
 #[derive(Debug)]
@@ -127,27 +123,22 @@ impl World {
     /// # Errors
     /// What it says.
     pub async fn start_broker(&mut self) -> Result<()> {
-        let began = Instant::now();
-        loop {
-            match Box::pin(Broker::start(Config::load(self.broker_folder())?)).await {
-                Ok(running) => {
-                    self.broker = Some(running);
-                    return Ok(());
-                }
-                // A predecessor's socket is closed by its own task, some time after it stopped.
-                Err(error) if error.is::<EndpointError>() && began.elapsed() < RESTART => {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        self.broker = Some(Box::pin(Broker::start(Config::load(self.broker_folder())?)).await?);
+        Ok(())
     }
 
-    /// Stops the broker in order.
-    pub async fn stop_broker(&mut self) {
+    /// Stops the broker in order; its address is free when this returns.
+    ///
+    /// # Errors
+    /// If the address stays taken.
+    pub async fn stop_broker(&mut self) -> Result<()> {
         if let Some(running) = self.broker.take() {
+            let address = running.local_addr();
             running.shutdown().await;
+            // The socket is closed by a task of its own, some time after the broker has stopped.
+            until("the broker's address to be free", || async move { UdpSocket::bind(address).ok() }).await?;
         }
+        Ok(())
     }
 
     /// A technician's folder with a fresh login for `id`.

@@ -54,8 +54,8 @@ enum Told {
     Nothing,
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn kill9_of_broker_and_agent() {
+/// A world in which commands need nobody's answer, so that a restart is all that is tried.
+async fn unattended_world() -> World {
     let mut world = World::start().await.expect("world");
     world
         .org
@@ -68,10 +68,16 @@ async fn kill9_of_broker_and_agent() {
             });
         })
         .expect("a policy");
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill9_of_broker_and_agent() {
+    let mut world = unattended_world().await;
     let desk = world.desk("anna").await.expect("technician");
     let pc = Pc::enrolled(&world, &desk, "pc").await.expect("a PC");
     std::fs::write(pc.folder().join("agent.toml"), "development = true\n").expect("written");
-    world.stop_broker().await;
+    world.stop_broker().await.expect("stopped");
     let mut broker = program("distans-broker").expect("built");
     broker.args(["run", "--dir"]).arg(world.broker_folder().path());
     let mut agent = program("distans-agent").expect("built");
@@ -184,18 +190,7 @@ async fn kill9_of_broker_and_agent() {
 /// An agent that dies in the middle of a command says afterwards that it does not know.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_operation_is_unknown() {
-    let mut world = World::start().await.expect("world");
-    world
-        .org
-        .change_policy(|policy| {
-            policy.unattended.push(UnattendedRule {
-                group: kontor().expect("label"),
-                scopes: scopes(&[Scope::Command]),
-                technicians: Vec::new(),
-                hours: None,
-            });
-        })
-        .expect("a policy");
+    let mut world = unattended_world().await;
     let desk = world.desk("anna").await.expect("technician");
     let pc = Pc::enrolled(&world, &desk, "pc").await.expect("a PC");
     std::fs::write(pc.folder().join("agent.toml"), "development = true\n").expect("written");
@@ -208,7 +203,7 @@ async fn an_interrupted_operation_is_unknown() {
     let target = pc.target(&desk).await.expect("found");
     let session = Session::open(&desk, &target, &unattended).await.expect("a rule allows it");
     let started = world.folder().join("started");
-    let argv = ["sh", "-c", "echo begun >> \"$0\"; sleep 1000"].map(ToOwned::to_owned).into_iter();
+    let argv = ["sh", "-c", "echo begun >> \"$0\"; sleep 60"].map(ToOwned::to_owned).into_iter();
     let argv = argv.chain([started.display().to_string()]).collect();
     let command = Run { argv, system: false, stdin: false, timeout_s: 0 };
     let killing = async {

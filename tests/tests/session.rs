@@ -284,7 +284,7 @@ async fn a_broker_restart_costs_no_new_question_and_no_operation() {
     let world = &mut office.world;
     let restart = async {
         until("the command", || async { started.exists().then_some(()) }).await.expect("started");
-        world.stop_broker().await;
+        world.stop_broker().await.expect("stopped");
         std::fs::write(&go_on, "").expect("written");
         world.start_broker().await.expect("started again");
     };

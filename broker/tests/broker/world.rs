@@ -1,12 +1,12 @@
 //! A broker with its directory, made and brought up by the same doors as the real one.
 
+use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use distans_broker::files::Directory;
 use distans_broker::setup::{self, Init};
 use distans_broker::{Broker, Config, Running};
-use distans_link::endpoint::EndpointError;
 use distans_proto::desk::{DeskReply, DeskRequest, Publish};
 use distans_proto::link::Documents;
 use distans_trust::bundle::Bundle;
@@ -92,16 +92,10 @@ impl World {
     pub(crate) async fn restart(mut self) -> Self {
         self.config.settings.broker.listen = self.running.local_addr();
         self.running.shutdown().await;
-        // The first one's socket is closed by its own task, some time after it stopped.
-        let start = std::time::Instant::now();
-        self.running = loop {
-            match Broker::start(self.config.clone()).await {
-                Err(error) if error.is::<EndpointError>() && start.elapsed() < SOON => {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                started => break started.expect("a running broker"),
-            }
-        };
+        // The socket is closed by a task of its own, some time after the broker has stopped.
+        let address = self.config.settings.broker.listen;
+        until("the broker's address is free", || async move { UdpSocket::bind(address).is_ok() }).await;
+        self.running = Broker::start(self.config.clone()).await.expect("a running broker");
         self
     }
 }
