@@ -30,6 +30,8 @@ pub mod record;
 mod relay;
 pub mod session;
 mod settle;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -46,35 +46,18 @@ impl Done {
 
 #[cfg(test)]
 mod tests {
-    use distans_e2e::grant::{Consent, ConsentHow};
     use distans_e2e::receipt::{EndReason, FIRST_HEAD};
     use distans_proto::ids::{DeviceId, OpId, SessionId};
     use distans_proto::inner::{Op, OpResult, Outcome, Run};
     use distans_proto::scope::{Scope, ScopeSet};
-    use distans_proto::time::Timestamp;
     use distans_trust::hash::Sha256;
     use distans_trust::keys::P256Key;
 
     use super::*;
+    use crate::client::testing;
 
     fn grant() -> Signed<Grant> {
-        let scopes = ScopeSet::EMPTY.with(Scope::Command);
-        let grant = Grant {
-            org: "mora".parse().expect("a label"),
-            session: SessionId::from_bytes([1; 16]),
-            epoch: 1,
-            technician: "anna".parse().expect("a label"),
-            certificate_sha256: Sha256::of(b"certificate"),
-            device: DeviceId::from_bytes([2; 16]),
-            scopes,
-            consent: Consent { who: None, how: ConsentHow::Announced, announced: scopes, text_sha256: None },
-            policy_version: 1,
-            start: Timestamp::from_secs(0),
-            expires: Timestamp::from_secs(3600),
-            binding: Sha256::of(b"binding"),
-            crit: Vec::new(),
-        };
-        Signed::sign(grant, &P256Key::generate().expect("a key")).expect("signed")
+        testing::grant(&P256Key::generate().expect("a key"), ScopeSet::EMPTY.with(Scope::Command))
     }
 
     fn receipt(grant: &Signed<Grant>, operations: Vec<OperationLine>) -> Receipt {
