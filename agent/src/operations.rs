@@ -5,15 +5,18 @@
 //! | this | which operations there are, and how one is admitted: repeat, refusal, or once |
 //! | [`stream`] | one sealed stream of an operation |
 //! | [`output`], [`input`] | the bytes on their way, bounded |
-//! | [`run`], [`diagnose`] | what is done; each takes a [`Permit`] |
+//! | [`items`] | messages in those bytes |
+//! | [`run`], [`diagnose`] and the others | what is done; each takes a [`Permit`] |
 
 pub(crate) mod diagnose;
 mod input;
+mod items;
 mod output;
 mod run;
 pub(crate) mod stream;
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -22,6 +25,7 @@ use distans_agent_core::journal::record::{OpAccepted, OpAcknowledged, OpFinished
 use distans_agent_core::permit::{Permit, permit};
 use distans_proto::ids::{OpId, SessionId};
 use distans_proto::inner::{ARGUMENTS_LIMIT, Denied, DeniedBy, Op, OpRequest, OpResult, Outcome};
+use distans_proto::ops::shell::Size;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -48,20 +52,22 @@ pub(crate) struct Operation {
     output: Output,
     input: Option<Input>,
     cancel: CancellationToken,
+    /// The newest size of the technician's terminal, if it changed.
+    size: watch::Sender<Option<Size>>,
     /// Counts the streams that carried it; only the newest may speak.
     carrier: watch::Sender<u64>,
 }
 
 impl Operation {
     fn new(session: SessionId, request: &OpRequest) -> Self {
-        let has_input = matches!(&request.op, Op::Run(run) if run.stdin);
         Self {
             id: request.id,
             session,
             begun: Instant::now(),
-            output: Output::new(),
-            input: has_input.then(Input::new),
+            output: Output::new(request.op.output_window()),
+            input: request.op.input_window().map(Input::new),
             cancel: CancellationToken::new(),
+            size: watch::Sender::new(None),
             carrier: watch::Sender::new(0),
         }
     }
@@ -169,7 +175,8 @@ impl Shared {
     /// Journals a new operation and begins it; the session owns its task.
     async fn begin(self: &Arc<Self>, live: &Arc<Live>, new: New, op: Op) -> Result<(), Denied> {
         let New { permit, operation, counted } = new;
-        let work = match self.prepare(&permit, live, &op).await {
+        let scope = permit.scope();
+        let work = match self.prepare(permit, live, &op).await {
             Ok(_) if live.ended.is_cancelled() => {
                 return Err(self.not_begun(&operation, denied(DeniedBy::Session, "the session is over")));
             }
@@ -181,15 +188,10 @@ impl Shared {
             let refused = denied(DeniedBy::State, format!("nothing is done without a journal: {error}"));
             return Err(self.not_begun(&operation, refused));
         }
-        info!(session = %live.id, op = %operation.id, scope = %permit.scope(), "operation begun");
+        info!(session = %live.id, op = %operation.id, %scope, "operation begun");
         let (shared, ended) = (Arc::clone(self), live.ended.clone());
         live.tasks.spawn(async move {
-            let result = match work {
-                Work::Diagnose(diagnose) => {
-                    diagnose::diagnose(permit, &shared, &diagnose, &operation, &ended).await
-                }
-                Work::Run(launch, timeout) => run::run(permit, &launch, timeout, &operation, &ended).await,
-            };
+            let result = work(Arc::clone(&operation), ended).await;
             shared.finish(&operation, result).await;
         });
         drop(counted);
@@ -205,12 +207,11 @@ impl Shared {
     }
 
     /// What is checked before anything is journalled.
-    async fn prepare(&self, permit: &Permit, live: &Live, op: &Op) -> Result<Work, Denied> {
+    async fn prepare(self: &Arc<Self>, permit: Permit, live: &Arc<Live>, op: &Op) -> Result<Work, Denied> {
         match op {
-            Op::Diagnose(diagnose) => Ok(Work::Diagnose(diagnose.clone())),
-            Op::Run(run) => run::prepare(permit, self, live, run)
-                .await
-                .map(|(launch, timeout)| Work::Run(launch, timeout)),
+            Op::Diagnose(request) => Ok(diagnose::prepare(permit, self, request.clone())),
+            Op::Run(request) => run::prepare(permit, self, live, request).await,
+            _ => Err(denied(DeniedBy::State, "this agent does not know that operation; update it")),
         }
     }
 
@@ -242,11 +243,11 @@ impl Shared {
     }
 }
 
-/// What a permitted operation does.
-enum Work {
-    Diagnose(distans_proto::inner::Diagnose),
-    Run(distans_platform::process::Launch, Option<std::time::Duration>),
-}
+/// What a permitted operation does, once it is journalled: runs until it is over, is cancelled, or
+/// the session ends under it (the token). Whoever prepares it moves the permit in.
+type Work = Box<dyn FnOnce(Arc<Operation>, CancellationToken) -> Doing + Send>;
+
+type Doing = Pin<Box<dyn Future<Output = OpResult> + Send>>;
 
 fn denied(by: DeniedBy, text: impl Into<String>) -> Denied {
     Denied { by, text: text.into().into() }

@@ -4,12 +4,21 @@
 //! granting, ending. Each operation has a sealed stream of its own and speaks in
 //! [`op_frame`] units there, so that a slow reader of one never holds up another.
 
+pub mod op_frame;
+
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{Facts, Finding};
 use crate::ids::{OpId, SessionId};
 use crate::link::{DocumentVersions, Documents, Unsupported};
+use crate::ops::files::{Get, Put};
+use crate::ops::forward::{Connect, Forward};
+use crate::ops::look::{Logs, Look, Top};
+use crate::ops::people::{Chat, Message};
+use crate::ops::power::{Power, Wake};
+use crate::ops::repair::Repair;
+use crate::ops::shell::{Recordings, Shell, Size};
 use crate::scope::ScopeSet;
 use crate::text::Untrusted;
 use crate::time::Timestamp;
@@ -23,10 +32,6 @@ pub const TICKET_LIMIT: usize = 64;
 
 /// Most arguments of a command, and most bytes of all of them together.
 pub const ARGUMENTS_LIMIT: (usize, usize) = (1024, 48 * 1024);
-
-/// Most input bytes the technician sends beyond the last `InputTaken`; the agent holds that much,
-/// so that it keeps reading and a `Cancel` never waits behind input nobody takes.
-pub const INPUT_WINDOW: u64 = 256 * 1024;
 
 /// From the technician, on the control stream.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -274,6 +279,73 @@ pub enum Op {
     /// One command. Scope `command`, or `command:system`.
     #[n(1)]
     Run(#[n(0)] Run),
+    /// A look around: processes, services, network, software, users. Scope `diagnose`.
+    #[n(2)]
+    Look(#[n(0)] Look),
+    /// The system's log. Scope `diagnose`.
+    #[n(3)]
+    Logs(#[n(0)] Logs),
+    /// Load and processes, again and again. Scope `diagnose`.
+    #[n(4)]
+    Top(#[n(0)] Top),
+    /// One named repair. Scope `repair`.
+    #[n(5)]
+    Repair(#[n(0)] Repair),
+    /// A terminal. Scope `shell`, or `shell:system`.
+    #[n(6)]
+    Shell(#[n(0)] Shell),
+    /// Files from the PC. Scope `files`.
+    #[n(7)]
+    Get(#[n(0)] Get),
+    /// Files to the PC. Scope `files`.
+    #[n(8)]
+    Put(#[n(0)] Put),
+    /// Connections through the PC, as long as this runs. Scope `forward`.
+    #[n(9)]
+    Forward(#[n(0)] Forward),
+    /// One connection of a `Forward`, on a stream of its own: not journalled, not resumed.
+    #[n(10)]
+    Connect(#[n(0)] Connect),
+    /// Text for the person at the PC, perhaps with a question. Scope `message`.
+    #[n(11)]
+    Message(#[n(0)] Message),
+    /// A conversation with the person at the PC. Scope `message`.
+    #[n(12)]
+    Chat(#[n(0)] Chat),
+    /// Restart, shut down, sign out, lock. Scope `power`.
+    #[n(13)]
+    Power(#[n(0)] Power),
+    /// Wakes another PC on the same network segment. Scope `wake`.
+    #[n(14)]
+    Wake(#[n(0)] Wake),
+    /// Recordings of shells. Scope `recordings`.
+    #[n(15)]
+    Recordings(#[n(0)] Recordings),
+}
+
+impl Op {
+    /// Most input bytes the technician sends beyond the last `InputTaken`, or `None` if the
+    /// operation takes no input. The agent holds that much, so that it keeps reading and a
+    /// `Cancel` never waits behind input nobody takes.
+    pub const fn input_window(&self) -> Option<u64> {
+        const USUAL: u64 = 256 * 1024;
+        match self {
+            Self::Run(run) if run.stdin => Some(USUAL),
+            Self::Put(_) => Some(4 * 1024 * 1024),
+            Self::Shell(_) | Self::Get(_) | Self::Top(_) | Self::Chat(_) => Some(USUAL),
+            _ => None,
+        }
+    }
+
+    /// Most output bytes the agent holds, and so sends, beyond the last `Received`. Small where
+    /// somebody sits and waits for the end of what was stopped, large where bulk is moved.
+    pub const fn output_window(&self) -> u64 {
+        match self {
+            Self::Shell(_) => 128 * 1024,
+            Self::Get(_) => 4 * 1024 * 1024,
+            _ => 1024 * 1024,
+        }
+    }
 }
 
 /// Asks for facts and findings.
@@ -318,6 +390,9 @@ pub enum OpInput {
     /// The result is known here; the agent may forget it.
     #[n(3)]
     Done(#[n(0)] Closed),
+    /// The technician's terminal has a new size.
+    #[n(4)]
+    Resize(#[n(0)] Size),
 }
 
 /// From the agent on an operation's stream.
@@ -336,7 +411,7 @@ pub enum OpOutput {
     #[n(3)]
     Refused(#[n(0)] Denied),
     /// Input bytes the process has taken so far, for an operation with input. Sent as they are
-    /// taken (at least once per [`INPUT_WINDOW`] / 4), and at once after `Started` when the
+    /// taken (at least once per [`Op::input_window`] / 4), and at once after `Started` when the
     /// technician comes back with a repeated request, who then sends on from that offset.
     #[n(4)]
     InputTaken(#[n(0)] u64),
@@ -395,60 +470,4 @@ pub enum Outcome {
     /// The agent was interrupted while it ran: unknown ("okänt utfall").
     #[n(5)]
     Unknown,
-}
-
-/// Units on an operation's stream: messages and raw bytes, so that bulk data is not CBOR.
-///
-/// `u32 big-endian length of what follows ‖ kind u8 ‖ body`.
-pub mod op_frame {
-    use crate::frame::{FrameError, HEADER, body_length};
-
-    /// Largest body of raw bytes.
-    pub const BYTES_LIMIT: usize = 256 * 1024;
-
-    /// What a unit's body is. Numbers are never reused.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    #[repr(u8)]
-    pub enum Kind {
-        /// A CBOR message: `OpRequest`, `OpInput` or `OpOutput`.
-        Message = 0,
-        /// Standard input, or standard output.
-        Primary = 1,
-        /// Standard error.
-        Errors = 2,
-    }
-
-    /// Bytes in front of a body.
-    pub const UNIT_HEADER: usize = HEADER + 1;
-
-    /// The header of a unit with a body of `length` bytes.
-    ///
-    /// # Errors
-    /// [`FrameError::TooLong`] over [`BYTES_LIMIT`].
-    pub fn header(kind: Kind, length: usize) -> Result<[u8; UNIT_HEADER], FrameError> {
-        let too_long = FrameError::TooLong { length, limit: BYTES_LIMIT };
-        if length > BYTES_LIMIT {
-            return Err(too_long);
-        }
-        let length = u32::try_from(length + 1).map_err(|_| too_long)?.to_be_bytes();
-        Ok([length[0], length[1], length[2], length[3], kind as u8])
-    }
-
-    /// Kind and body length that a header announces.
-    ///
-    /// # Errors
-    /// [`FrameError::TooLong`], or [`FrameError::Malformed`] for an empty unit or unknown kind.
-    pub fn parse_header(header: [u8; UNIT_HEADER]) -> Result<(Kind, usize), FrameError> {
-        let [a, b, c, d, kind] = header;
-        let length = body_length([a, b, c, d], BYTES_LIMIT + 1)?
-            .checked_sub(1)
-            .ok_or_else(|| FrameError::Malformed("empty unit".into()))?;
-        let kind = match kind {
-            0 => Kind::Message,
-            1 => Kind::Primary,
-            2 => Kind::Errors,
-            other => return Err(FrameError::Malformed(format!("unit kind {other}"))),
-        };
-        Ok((kind, length))
-    }
 }

@@ -11,6 +11,7 @@
 //! | [`link`] | agent ↔ broker | the control stream |
 //! | [`desk`] | technician ↔ broker | one request per stream |
 //! | [`inner`] | technician ↔ agent | inside the end-to-end session; the broker sees ciphertext |
+//! | [`ops`] | technician ↔ agent | what each operation asks for and answers |
 //! | [`local`] | helper ↔ agent | the consent questions on one PC |
 #![forbid(unsafe_code)]
 
@@ -23,6 +24,7 @@ pub mod ids;
 pub mod inner;
 pub mod link;
 pub mod local;
+pub mod ops;
 pub mod scope;
 pub mod text;
 pub mod time;

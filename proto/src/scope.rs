@@ -18,6 +18,25 @@ pub enum Scope {
     Command = 1,
     /// One command as root or SYSTEM.
     CommandSystem = 2,
+    /// A terminal as the signed-in user.
+    Shell = 3,
+    /// A terminal as root or SYSTEM.
+    ShellSystem = 4,
+    /// Files as the signed-in user, inside the policy's roots.
+    Files = 5,
+    /// TCP and UDP from the PC to the targets that policy lists, and back.
+    Forward = 6,
+    // 7 and 8 are kept for the screen: view and control.
+    /// Text, a question or a conversation on the PC's screen.
+    Message = 9,
+    /// The named repairs: services, print queues, caches, ending a process.
+    Repair = 10,
+    /// Restart, shut down, sign out, lock.
+    Power = 11,
+    /// A wake-up call to another PC on the same network segment.
+    Wake = 12,
+    /// The encrypted recordings of shells that the PC keeps.
+    Recordings = 13,
     /// The broker's own records: sites, confirming and moving PCs, publishing signed documents.
     /// Gives nothing on any PC.
     Records = 16,
@@ -25,7 +44,21 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope this version knows, in wire order.
-    pub const ALL: [Self; 4] = [Self::Diagnose, Self::Command, Self::CommandSystem, Self::Records];
+    pub const ALL: [Self; 13] = [
+        Self::Diagnose,
+        Self::Command,
+        Self::CommandSystem,
+        Self::Shell,
+        Self::ShellSystem,
+        Self::Files,
+        Self::Forward,
+        Self::Message,
+        Self::Repair,
+        Self::Power,
+        Self::Wake,
+        Self::Recordings,
+        Self::Records,
+    ];
 
     /// The name in policies, certificates' requests and on the command line.
     pub const fn name(self) -> &'static str {
@@ -33,6 +66,15 @@ impl Scope {
             Self::Diagnose => "diagnose",
             Self::Command => "command",
             Self::CommandSystem => "command:system",
+            Self::Shell => "shell",
+            Self::ShellSystem => "shell:system",
+            Self::Files => "files",
+            Self::Forward => "forward",
+            Self::Message => "message",
+            Self::Repair => "repair",
+            Self::Power => "power",
+            Self::Wake => "wake",
+            Self::Recordings => "recordings",
             Self::Records => "records",
         }
     }
@@ -50,7 +92,7 @@ impl fmt::Display for Scope {
 
 /// A name that is no scope of this version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown scope {0:?}; known are diagnose, command, command:system and records")]
+#[error("unknown scope {0:?}; known are {known}", known = Scope::ALL.map(Scope::name).join(", "))]
 pub struct UnknownScope(pub String);
 
 impl FromStr for Scope {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit::Exit;
+use crate::lang::Lang;
 use crate::verbs;
 
 const EXAMPLES: &str = "\
@@ -49,6 +50,9 @@ pub struct Common {
     /// Folder of your login, instead of $DISTANS_HOME or the usual one
     #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     pub home: Option<PathBuf>,
+    /// Language of messages, sv or en; else as your locale says. JSON is always English
+    #[arg(long, global = true, value_name = "LANG", help_heading = EVERYWHERE)]
+    pub lang: Option<Lang>,
     /// Tell what happens underneath, on standard error; twice tells more
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     pub verbose: u8,

@@ -6,6 +6,7 @@
 //! | [`client`] | the broker and the PCs as seen from here: for verbs, tests and benchmarks |
 //! | [`home`] | the technician's folder: login, documents, open sessions |
 //! | [`screen`], [`mod@format`], [`filter`], [`ask`] | tables, JSON, sizes and times, cleaned output, questions |
+//! | [`lang`] | Swedish or English, and texts in both |
 //! | [`exit`], [`failure`] | what a script is told |
 //! | [`admin`] | keys, policy, tokens and certificates, offline |
 #![forbid(unsafe_code)]
@@ -21,5 +22,6 @@ pub mod filter;
 pub mod format;
 pub mod home;
 pub mod input;
+pub mod lang;
 pub mod screen;
 pub mod verbs;

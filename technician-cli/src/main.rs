@@ -8,6 +8,7 @@ use distans_cli::client;
 use distans_cli::exit::Exit;
 use distans_cli::failure;
 use distans_cli::home::Home;
+use distans_cli::lang::{self, Lang};
 use distans_cli::screen::{Failure, Screen};
 use distans_cli::verbs::{self, App};
 
@@ -17,6 +18,7 @@ fn main() {
         Err(error) => exit(refuse(&error)),
     };
     let screen = Screen::detect(cli.common.json);
+    lang::choose(if cli.common.json { Some(Lang::English) } else { cli.common.lang });
     log_to_stderr(cli.common.verbose);
     let outcome = Home::locate(cli.common.home).map_err(Into::into).and_then(|home| {
         // One thread: it answers as fast as the network, and starts at once.

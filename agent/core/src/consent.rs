@@ -65,7 +65,7 @@ fn mode(
 /// Why a scope is not done without a person at the PC, whatever the rules say: it would need a
 /// request signed with the technician's long-term key, and there are none yet.
 fn needs_strong(scope: Scope) -> Option<Denied> {
-    (scope == Scope::CommandSystem).then(|| {
+    matches!(scope, Scope::CommandSystem | Scope::Shell | Scope::ShellSystem).then(|| {
         let text = format!(
             "{scope} without a person at the PC needs a request signed with a long-term key, which this version does not know; come when somebody is there"
         );

@@ -1,27 +1,18 @@
 //! Proof that one operation may be done: the only way to a [`Permit`] is through here, and every
-//! operation's function demands one.
-//!
-//! A new operation gets one row in [`scope_of`].
+//! operation's function demands one. Which scope an operation needs stands in
+//! [`OperationKind::scope`].
 
 use std::time::Instant;
 
+use distans_e2e::receipt::OperationKind;
 use distans_proto::ids::{OpId, SessionId, TechnicianId};
-use distans_proto::inner::{Denied, DeniedBy, Op, OpRequest};
+use distans_proto::inner::{Denied, DeniedBy, OpRequest};
 use distans_proto::scope::Scope;
 use distans_proto::time::Timestamp;
 
 use crate::consent;
 use crate::rights::{Place, denied};
 use crate::session::{OPERATIONS_LIMIT, Phase, Session};
-
-/// The table: which scope an operation needs.
-pub const fn scope_of(op: &Op) -> Scope {
-    match op {
-        Op::Diagnose(_) => Scope::Diagnose,
-        Op::Run(run) if run.system => Scope::CommandSystem,
-        Op::Run(_) => Scope::Command,
-    }
-}
 
 /// Proves that verified grant ∩ policy ∩ consent allowed this one operation, in a session that
 /// had not expired and not ended. Cannot be made elsewhere, copied or used for another one.
@@ -89,7 +80,7 @@ pub fn permit(
         );
         return Err(denied(DeniedBy::Limit, text));
     }
-    let scope = scope_of(&request.op);
+    let scope = OperationKind::of(&request.op).scope();
     if !session.scopes().contains(scope) {
         let text = format!("{scope} was not granted in this session; granted are {}", session.scopes());
         return Err(denied(DeniedBy::Session, text));
@@ -104,19 +95,4 @@ pub fn permit(
         technician: caller.id.clone(),
         until: session.expires(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use distans_e2e::receipt::OperationKind;
-    use distans_proto::inner::{Diagnose, Run};
-
-    #[test]
-    fn the_table_and_the_receipt_agree() {
-        let run = |system| Op::Run(Run { argv: vec!["id".into()], system, stdin: false, timeout_s: 0 });
-        for op in [Op::Diagnose(Diagnose { now: Timestamp::default() }), run(false), run(true)] {
-            assert_eq!(scope_of(&op), OperationKind::of(&op).scope(), "{op:?}");
-        }
-    }
 }

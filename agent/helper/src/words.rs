@@ -59,6 +59,39 @@ impl Language {
                 "köra kommandon som administratör: kan ändra allt på datorn",
                 "run commands as administrator: can change all on the PC",
             ),
+            Scope::Shell => self.pick(
+                "ha ett kommandofönster som du: kan läsa och ändra det du kan",
+                "have a command window as you: can read and change what you can",
+            ),
+            Scope::ShellSystem => self.pick(
+                "ha ett kommandofönster som administratör: kan ändra allt på datorn",
+                "have a command window as administrator: can change all on the PC",
+            ),
+            Scope::Files => {
+                self.pick("hämta och lämna filer i dina mappar", "fetch and bring files in your folders")
+            }
+            Scope::Forward => self.pick(
+                "nå skrivare och annat på nätet genom datorn",
+                "reach printers and other things on the network through the PC",
+            ),
+            Scope::Message => {
+                self.pick("visa meddelanden och chatta med dig", "show messages and chat with you")
+            }
+            Scope::Repair => self.pick(
+                "göra vissa reparationer: starta om tjänster, tömma utskriftskön",
+                "do certain repairs: restart services, clear the print queue",
+            ),
+            Scope::Power => self.pick(
+                "starta om, stänga av, logga ut eller låsa datorn",
+                "restart, shut down, sign out or lock the PC",
+            ),
+            Scope::Wake => {
+                self.pick("väcka en annan dator på samma nät", "wake another PC on the same network")
+            }
+            Scope::Recordings => self.pick(
+                "hämta krypterade inspelningar av tidigare kommandofönster",
+                "fetch encrypted recordings of earlier command windows",
+            ),
             Scope::Records => self.pick(
                 "ändra i IT-enhetens register (inget på datorn)",
                 "edit the IT unit's records (nothing on the PC)",

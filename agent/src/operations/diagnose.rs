@@ -1,5 +1,6 @@
 //! `diagnose`: facts of this PC and what they mean. Reads, changes nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use distans_agent_core::findings::findings;
@@ -10,7 +11,7 @@ use distans_proto::inner::{Diagnose, Diagnosis, OpResult, Outcome};
 use distans_proto::text::Untrusted;
 use tokio_util::sync::CancellationToken;
 
-use super::Operation;
+use super::{Operation, Work};
 use crate::clock;
 use crate::config;
 use crate::shared::{Shared, VERSION};
@@ -24,8 +25,16 @@ const LIST_LIMIT: usize = 64;
 /// Longest text of one fact, in characters.
 const TEXT_LIMIT: usize = 200;
 
+/// The diagnosis that is to be made.
+pub(super) fn prepare(permit: Permit, shared: &Arc<Shared>, request: Diagnose) -> Work {
+    let shared = Arc::clone(shared);
+    Box::new(move |operation, ended| {
+        Box::pin(async move { perform(permit, &shared, &request, &operation, &ended).await })
+    })
+}
+
 /// Gathers facts and draws findings.
-pub(super) async fn diagnose(
+async fn perform(
     permit: Permit,
     shared: &Shared,
     request: &Diagnose,

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use distans_proto::inner::INPUT_WINDOW;
 use tokio::sync::watch;
 
 /// Input of one operation.
 #[derive(Debug)]
 pub(super) struct Input {
+    /// Most bytes that may arrive beyond what the technician was told is taken.
+    window: u64,
     buffer: Mutex<Buffer>,
     changed: watch::Sender<()>,
 }
@@ -28,12 +29,12 @@ struct Buffer {
 
 /// More input than was promised.
 #[derive(Debug, thiserror::Error)]
-#[error("more input came than the window of {INPUT_WINDOW} bytes allows")]
-pub(super) struct Flooded;
+#[error("more input came than the window of {0} bytes allows")]
+pub(super) struct Flooded(u64);
 
 impl Input {
-    pub(super) fn new() -> Self {
-        Self { buffer: Mutex::default(), changed: watch::Sender::new(()) }
+    pub(super) fn new(window: u64) -> Self {
+        Self { window, buffer: Mutex::default(), changed: watch::Sender::new(()) }
     }
 
     fn buffer(&self) -> MutexGuard<'_, Buffer> {
@@ -45,8 +46,8 @@ impl Input {
         {
             let mut buffer = self.buffer();
             let arrived = buffer.arrived + bytes.len() as u64;
-            if arrived > buffer.told + INPUT_WINDOW {
-                return Err(Flooded);
+            if arrived > buffer.told + self.window {
+                return Err(Flooded(self.window));
             }
             buffer.arrived = arrived;
             // After the end, and after the command has closed its input, bytes go nowhere.
@@ -107,7 +108,7 @@ impl Input {
     /// What the technician is to be told now, if it is worth telling.
     pub(super) fn news(&self) -> Option<u64> {
         let mut buffer = self.buffer();
-        if buffer.taken < buffer.told + INPUT_WINDOW / 4 {
+        if buffer.taken < buffer.told + self.window / 4 {
             return None;
         }
         buffer.told = buffer.taken;
@@ -119,17 +120,19 @@ impl Input {
 mod tests {
     use super::*;
 
+    const WINDOW: u64 = 256 * 1024;
+
     #[tokio::test]
     async fn input_comes_in_order_and_the_window_is_kept() {
-        let input = Input::new();
-        let window = usize::try_from(INPUT_WINDOW).expect("fits");
+        let input = Input::new(WINDOW);
+        let window = usize::try_from(WINDOW).expect("fits");
         assert_eq!(input.resume(), 0);
         input.push(&vec![1; window]).expect("within the window");
         assert!(input.push(&[2]).is_err());
         assert_eq!(input.news(), None);
         let taken = input.next().await.expect("bytes").len();
         input.took(taken);
-        assert_eq!(input.news(), Some(INPUT_WINDOW));
+        assert_eq!(input.news(), Some(WINDOW));
         input.push(&[3]).expect("room again");
         input.end();
         assert_eq!(input.next().await.as_deref(), Some(&[3][..]));
@@ -138,7 +141,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_technician_who_comes_back_goes_on_where_bytes_have_arrived() {
-        let input = Input::new();
+        let input = Input::new(WINDOW);
         input.push(&[1, 2, 3]).expect("fits");
         assert_eq!(input.resume(), 3);
         input.push(&[4]).expect("fits");
@@ -150,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_closed_its_input_does_not_stop_the_technician() {
-        let input = Input::new();
+        let input = Input::new(WINDOW);
         input.push(&[0; 100_000]).expect("fits");
         input.closed();
         assert_eq!(input.news(), Some(100_000));

@@ -12,12 +12,11 @@ use distans_proto::inner::op_frame::Kind;
 use distans_proto::inner::{Diagnosis, OpResult};
 use tokio::sync::watch;
 
-/// Most bytes kept that are not acknowledged; one piece more may be added to less.
-pub(super) const HELD_LIMIT: usize = 1024 * 1024;
-
 /// Output of one operation.
 #[derive(Debug)]
 pub(super) struct Output {
+    /// Most bytes kept that are not acknowledged; one piece more may be added to less.
+    window: usize,
     buffer: Mutex<Buffer>,
     changed: watch::Sender<()>,
 }
@@ -47,8 +46,9 @@ pub(super) enum Next {
 }
 
 impl Output {
-    pub(super) fn new() -> Self {
-        Self { buffer: Mutex::default(), changed: watch::Sender::new(()) }
+    pub(super) fn new(window: u64) -> Self {
+        let window = usize::try_from(window).unwrap_or(usize::MAX);
+        Self { window, buffer: Mutex::default(), changed: watch::Sender::new(()) }
     }
 
     fn buffer(&self) -> MutexGuard<'_, Buffer> {
@@ -72,7 +72,7 @@ impl Output {
             changes.mark_unchanged();
             {
                 let mut buffer = self.buffer();
-                if buffer.held < HELD_LIMIT {
+                if buffer.held < self.window {
                     buffer.held += bytes.len();
                     buffer.pieces.push_back((kind, bytes));
                     break;
@@ -152,6 +152,8 @@ impl Output {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const WINDOW: usize = 64 * 1024;
     use distans_proto::inner::Outcome;
     use std::sync::Arc;
 
@@ -161,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn output_is_given_again_from_any_offset_that_is_not_acknowledged() {
-        let output = Output::new();
+        let output = Output::new(WINDOW as u64);
         output.push(Kind::Primary, Bytes::from_static(b"abc")).await;
         output.push(Kind::Errors, Bytes::from_static(b"de")).await;
         assert_eq!(output.next(1), Next::Bytes(Kind::Primary, Bytes::from_static(b"bc")));
@@ -176,8 +178,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_who_does_not_read_holds_the_command_back() {
-        let output = Arc::new(Output::new());
-        let piece = Bytes::from(vec![7; HELD_LIMIT / 4]);
+        let output = Arc::new(Output::new(WINDOW as u64));
+        let piece = Bytes::from(vec![7; WINDOW / 4]);
         let filling = {
             let (output, piece) = (Arc::clone(&output), piece.clone());
             tokio::spawn(async move {
@@ -195,7 +197,7 @@ mod tests {
                 Next::Nothing => changes.changed().await.expect("open"),
                 other => panic!("{other:?}"),
             }
-            assert!(output.buffer().held <= HELD_LIMIT, "{} bytes held", output.buffer().held);
+            assert!(output.buffer().held <= WINDOW, "{} bytes held", output.buffer().held);
             assert!(output.acknowledge(offset));
         }
         filling.await.expect("all pushed");

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::{Operation, denied};
+use super::{Operation, Work, denied};
 use crate::session::Live;
 use crate::shared::Shared;
 
@@ -24,22 +24,20 @@ const PIECE: usize = 64 * 1024;
 /// something the command left running may hold its output open for ever.
 const AFTERMATH: Duration = Duration::from_secs(1);
 
-/// What to start and how long it may take, or why not. Nothing has been done yet.
-pub(super) async fn prepare(
-    permit: &Permit,
-    shared: &Shared,
-    live: &Live,
-    run: &Run,
-) -> Result<(Launch, Option<Duration>), Denied> {
+/// The command that is to run, or why not. Nothing has been done yet.
+pub(super) async fn prepare(permit: Permit, shared: &Shared, live: &Live, run: &Run) -> Result<Work, Denied> {
     let run_as = match permit.scope() {
         Scope::CommandSystem => as_system()?,
         _ => as_user(shared, live.account.as_deref()).await?,
     };
     let timeout = (run.timeout_s > 0).then(|| Duration::from_secs(u64::from(run.timeout_s)));
-    Ok((Launch { argv: run.argv.clone(), run_as, stdin: run.stdin }, timeout))
+    let launch = Launch { argv: run.argv.clone(), run_as, stdin: run.stdin };
+    Ok(Box::new(move |operation, ended| {
+        Box::pin(async move { perform(permit, &launch, timeout, &operation, &ended).await })
+    }))
 }
 
-fn as_system() -> Result<RunAs, Denied> {
+pub(super) fn as_system() -> Result<RunAs, Denied> {
     if is_privileged() {
         return Ok(RunAs::Myself);
     }
@@ -50,7 +48,7 @@ fn as_system() -> Result<RunAs, Denied> {
 }
 
 /// As whoever sits at the PC now; `account` is the one that allowed it, if anybody was asked.
-async fn as_user(shared: &Shared, account: Option<&str>) -> Result<RunAs, Denied> {
+pub(super) async fn as_user(shared: &Shared, account: Option<&str>) -> Result<RunAs, Denied> {
     if shared.runs_as_itself() {
         return Ok(RunAs::Myself);
     }
@@ -80,7 +78,7 @@ enum Cut {
 }
 
 /// Runs it to its end.
-pub(super) async fn run(
+async fn perform(
     permit: Permit,
     launch: &Launch,
     timeout: Option<Duration>,

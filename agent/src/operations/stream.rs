@@ -213,6 +213,7 @@ async fn listen<R: AsyncRead + Unpin>(
             (Unit::Message(OpInput::InputEnd(_)), Some(input)) => input.end(),
             (Unit::Message(OpInput::InputEnd(_)), None) => {}
             (Unit::Message(OpInput::Cancel(_)), _) => operation.cancel.cancel(),
+            (Unit::Message(OpInput::Resize(size)), _) => _ = operation.size.send_replace(Some(size)),
             (Unit::Message(OpInput::Done(_)), _) if operation.output.is_over() => return Ok(Heard::Done),
             (Unit::Message(OpInput::Done(_)), _) => return Err(Broken::OutOfTurn),
             (Unit::Primary(bytes), Some(input)) => {

@@ -64,14 +64,11 @@ async fn a_session_that_ended_while_the_journal_was_written_starts_nothing() {
     let request = command(1, &["touch", touched.to_str().expect("text")]);
     let New { permit, operation, counted } = admitted(&shared, &live, &request);
     assert_eq!(live.tasks.len(), 1, "counted as soon as it is permitted");
-    let (launch, timeout) = match shared.prepare(&permit, &live, &request.op).await.expect("prepared") {
-        Work::Run(launch, timeout) => (launch, timeout),
-        Work::Diagnose(_) => panic!("a command"),
-    };
+    let Ok(work) = shared.prepare(permit, &live, &request.op).await else { panic!("it may be done") };
     shared.end_session(SESSION, EndReason::Person);
     // The end is on disk while the operation still holds up the receipt.
     eventually(|| shared.journal.state().session(SESSION).is_some_and(|entry| entry.ended.is_some())).await;
-    let result = run::run(permit, &launch, timeout, &operation, &live.ended).await;
+    let result = work(operation, live.ended.clone()).await;
     assert_eq!((result.outcome, touched.exists()), (Outcome::SessionEnded, false));
     drop(counted);
     assert!(in_receipt(&shared, &live).await.is_empty());

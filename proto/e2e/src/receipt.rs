@@ -29,6 +29,34 @@ pub enum OperationKind {
     Command,
     /// One command as root or SYSTEM.
     CommandSystem,
+    /// A look around.
+    Look,
+    /// The system's log.
+    Logs,
+    /// Load and processes, again and again.
+    Top,
+    /// One named repair.
+    Repair,
+    /// A terminal as the signed-in user.
+    Shell,
+    /// A terminal as root or SYSTEM.
+    ShellSystem,
+    /// Files from the PC.
+    Get,
+    /// Files to the PC.
+    Put,
+    /// Connections through the PC.
+    Forward,
+    /// Text for the person at the PC.
+    Message,
+    /// A conversation with the person at the PC.
+    Chat,
+    /// Restart, shut down, sign out, lock.
+    Power,
+    /// A wake-up call to another PC.
+    Wake,
+    /// Recordings of shells.
+    Recordings,
 }
 
 impl OperationKind {
@@ -38,15 +66,38 @@ impl OperationKind {
             Op::Diagnose(_) => Self::Diagnose,
             Op::Run(run) if run.system => Self::CommandSystem,
             Op::Run(_) => Self::Command,
+            Op::Look(_) => Self::Look,
+            Op::Logs(_) => Self::Logs,
+            Op::Top(_) => Self::Top,
+            Op::Repair(_) => Self::Repair,
+            Op::Shell(shell) if shell.system => Self::ShellSystem,
+            Op::Shell(_) => Self::Shell,
+            Op::Get(_) => Self::Get,
+            Op::Put(_) => Self::Put,
+            Op::Forward(_) | Op::Connect(_) => Self::Forward,
+            Op::Message(_) => Self::Message,
+            Op::Chat(_) => Self::Chat,
+            Op::Power(_) => Self::Power,
+            Op::Wake(_) => Self::Wake,
+            Op::Recordings(_) => Self::Recordings,
         }
     }
 
-    /// The scope it needs.
+    /// The scope it needs: the one table of it.
     pub const fn scope(self) -> Scope {
         match self {
-            Self::Diagnose => Scope::Diagnose,
+            Self::Diagnose | Self::Look | Self::Logs | Self::Top => Scope::Diagnose,
             Self::Command => Scope::Command,
             Self::CommandSystem => Scope::CommandSystem,
+            Self::Repair => Scope::Repair,
+            Self::Shell => Scope::Shell,
+            Self::ShellSystem => Scope::ShellSystem,
+            Self::Get | Self::Put => Scope::Files,
+            Self::Forward => Scope::Forward,
+            Self::Message | Self::Chat => Scope::Message,
+            Self::Power => Scope::Power,
+            Self::Wake => Scope::Wake,
+            Self::Recordings => Scope::Recordings,
         }
     }
 }

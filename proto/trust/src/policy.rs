@@ -217,8 +217,15 @@ impl Policy {
     /// How the person at a PC of `group` is involved in `scope`.
     pub fn consent_mode(&self, group: &GroupId, scope: Scope) -> ConsentMode {
         let own_default = match scope {
-            Scope::Diagnose => ConsentMode::Announce,
-            Scope::Command | Scope::CommandSystem => ConsentMode::Ask,
+            Scope::Diagnose | Scope::Message | Scope::Wake | Scope::Recordings => ConsentMode::Announce,
+            Scope::Command
+            | Scope::CommandSystem
+            | Scope::Shell
+            | Scope::ShellSystem
+            | Scope::Files
+            | Scope::Forward
+            | Scope::Repair
+            | Scope::Power => ConsentMode::Ask,
             Scope::Records => ConsentMode::Deny, // gives nothing on any PC
         };
         if scope == Scope::Records {

@@ -4,15 +4,16 @@
 use std::collections::VecDeque;
 use std::io;
 
-use distans_proto::inner::INPUT_WINDOW;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Bytes read at a time.
 const CHUNK: usize = 32 * 1024;
 
-/// Standard input of one operation. Holds at most [`INPUT_WINDOW`] bytes.
+/// Input of one operation. Holds at most its window.
 #[derive(Debug)]
 pub(super) struct Feed<I> {
+    /// Most bytes held, as the PC allows.
+    window: usize,
     source: Option<I>,
     /// Read and not yet taken by the process, in order.
     held: VecDeque<u8>,
@@ -22,9 +23,11 @@ pub(super) struct Feed<I> {
 }
 
 impl<I: AsyncRead + Unpin> Feed<I> {
-    /// Input from `source`; none if there is none.
-    pub(super) fn new(source: Option<I>) -> Self {
-        Self { source, held: VecDeque::new(), taken: 0, chunk: Vec::new() }
+    /// Input from `source`, if there is any and the PC takes any; at most `window` bytes are on
+    /// their way.
+    pub(super) fn new(source: Option<I>, window: Option<u64>) -> Self {
+        let window = usize::try_from(window.unwrap_or(0)).unwrap_or(usize::MAX);
+        Self { window, source, held: VecDeque::new(), taken: 0, chunk: Vec::new() }
     }
 
     /// True if more may be read now: there is more, and room for it.
@@ -38,7 +41,7 @@ impl<I: AsyncRead + Unpin> Feed<I> {
     }
 
     fn room(&self) -> usize {
-        usize::try_from(INPUT_WINDOW).unwrap_or(usize::MAX).saturating_sub(self.held.len())
+        self.window.saturating_sub(self.held.len())
     }
 
     /// Reads some bytes, which are to be sent now; `None` at the source's end. May be dropped
@@ -82,16 +85,16 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_not_taken_is_held_and_the_window_is_kept() {
-        let window = usize::try_from(INPUT_WINDOW).expect("fits");
+        let window = 256 * 1024;
         let source: Vec<u8> =
             (0..window + 10).map(|number| u8::try_from(number % 251).expect("small")).collect();
-        let mut feed = Feed::new(Some(source.as_slice()));
+        let mut feed = Feed::new(Some(source.as_slice()), Some(window as u64));
         let mut sent = Vec::new();
         while feed.wants_more() {
             sent.extend_from_slice(feed.read().await.expect("memory").expect("more"));
         }
         assert_eq!(sent.len(), window);
-        assert!(feed.took(1000) && !feed.took(999) && !feed.took(INPUT_WINDOW + 1));
+        assert!(feed.took(1000) && !feed.took(999) && !feed.took(window as u64 + 1));
         assert_eq!(feed.held(), &source[1000..window]);
         while feed.wants_more() {
             let Some(bytes) = feed.read().await.expect("memory") else { break };

@@ -22,6 +22,7 @@ pub mod desk;
 mod dial;
 mod error;
 mod feed;
+pub mod items;
 mod keeper;
 pub mod ledger;
 pub mod lookup;
@@ -39,8 +40,9 @@ use std::time::Duration;
 pub use desk::Desk;
 pub(crate) use error::Cause;
 pub use error::{Candidate, Error};
+pub use items::Items;
 pub use lookup::Target;
-pub use operation::{Discard, Sink, Stream};
+pub use operation::{Discard, Io, Sink, Stream};
 pub use session::{Closing, NewSession, Session};
 
 /// Something worth telling while a call is under way.

@@ -13,7 +13,9 @@ use distans_proto::ids::OpId;
 use distans_proto::inner::{
     Closed, Diagnose, Diagnosis, Op, OpInput, OpOutput, OpRequest, OpResult, Outcome, Run,
 };
+use distans_proto::ops::shell::Size;
 use tokio::io::{AsyncRead, Empty};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::attach::{Attachment, OpStream, refused};
@@ -21,8 +23,8 @@ use super::feed::Feed;
 use super::{Error, Session};
 use crate::format;
 
-/// Output is acknowledged at least so often, in bytes: the PC holds a mebibyte at most.
-const ACKNOWLEDGE: u64 = 128 * 1024;
+/// Output is acknowledged as often as this part of the operation's window has come.
+const ACKNOWLEDGE: u64 = 8;
 
 /// Lines that may be lost one after the other without any progress.
 const FRUITLESS_LIMIT: u32 = 5;
@@ -72,7 +74,7 @@ impl Session {
     /// [`Error`].
     pub async fn diagnose(&self) -> Result<Diagnosis, Error> {
         let op = Op::Diagnose(Diagnose { now: format::now() });
-        let mut task = Task::new(op, None::<Empty>, Discard, CancellationToken::new())?;
+        let mut task = Task::new(op, Io::output(Discard, CancellationToken::new()))?;
         task.finish(self).await?;
         task.diagnosis.map(|diagnosis| *diagnosis).ok_or_else(|| Error::pc("a diagnosis without facts"))
     }
@@ -93,7 +95,39 @@ impl Session {
         I: AsyncRead + Unpin + Send,
         S: Sink,
     {
-        Task::new(Op::Run(run), input, sink, cancel)?.finish(self).await
+        self.perform(Op::Run(run), Io { input, sink, cancel, size: None }).await
+    }
+
+    /// Does any operation to its end.
+    ///
+    /// # Errors
+    /// [`Error`]; an outcome that is not success is no error but in the result.
+    pub async fn perform<I, S>(&self, op: Op, io: Io<I, S>) -> Result<OpResult, Error>
+    where
+        I: AsyncRead + Unpin + Send,
+        S: Sink,
+    {
+        Task::new(op, io)?.finish(self).await
+    }
+}
+
+/// What goes into an operation and where what comes out of it goes.
+#[derive(Debug)]
+pub struct Io<I, S> {
+    /// Input, if the operation takes any.
+    pub input: Option<I>,
+    /// Takes the output.
+    pub sink: S,
+    /// Stops the operation on the PC.
+    pub cancel: CancellationToken,
+    /// Size of the terminal, told to the PC when it changes and on every new line.
+    pub size: Option<watch::Receiver<Size>>,
+}
+
+impl<S> Io<Empty, S> {
+    /// Only output.
+    pub const fn output(sink: S, cancel: CancellationToken) -> Self {
+        Self { input: None, sink, cancel, size: None }
     }
 }
 
@@ -104,6 +138,7 @@ struct Task<I, S> {
     feed: Feed<I>,
     sink: S,
     cancel: CancellationToken,
+    size: Option<watch::Receiver<Size>>,
     /// Output bytes written out here.
     received: u64,
     diagnosis: Option<Box<Diagnosis>>,
@@ -131,16 +166,18 @@ impl From<StreamError> for Halt {
 }
 
 impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
-    fn new(op: Op, input: Option<I>, sink: S, cancel: CancellationToken) -> Result<Self, Error> {
+    fn new(op: Op, io: Io<I, S>) -> Result<Self, Error> {
+        let Io { input, sink, cancel, size } = io;
         let mut id = [0u8; 16];
         getrandom::fill(&mut id)
             .map_err(|error| Error::Local { what: "no randomness", error: error.into() })?;
         Ok(Self {
             id: OpId::from_bytes(id),
+            feed: Feed::new(input, op.input_window()),
             op,
-            feed: Feed::new(input),
             sink,
             cancel,
+            size,
             received: 0,
             diagnosis: None,
             sink_error: None,
@@ -178,10 +215,7 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
         if let Some(error) = self.sink_error.take() {
             return Err(Error::Local { what: "the output could not be written here", error });
         }
-        if matches!(self.op, Op::Run(_))
-            && result.outcome == Outcome::Completed
-            && result.bytes != self.received
-        {
+        if result.outcome == Outcome::Completed && result.bytes != self.received {
             return Err(Error::pc(format!("{} bytes of output arrived of {}", self.received, result.bytes)));
         }
         Ok(result)
@@ -205,6 +239,12 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
         let mut may_send_input = !again;
         let (mut input_ended, mut cancelled) = (false, false);
         let mut acknowledged = self.received;
+        let acknowledge = self.op.output_window() / ACKNOWLEDGE;
+        if let Some(size) = &mut self.size
+            && again
+        {
+            size.mark_changed();
+        }
         loop {
             if may_send_input && self.feed.is_ended() && !input_ended && self.has_input() {
                 writer.send(&OpInput::InputEnd(Closed {})).await?;
@@ -216,6 +256,7 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
                     writer.send(&OpInput::Cancel(Closed {})).await?;
                     cancelled = true;
                 }
+                size = changed(&mut self.size) => writer.send(&OpInput::Resize(size)).await?,
                 unit = reader.next::<OpOutput>() => {
                     let unit = match unit {
                         Ok(Some(unit)) => unit,
@@ -273,7 +314,7 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
                         }
                     }
                     self.received += count;
-                    if self.received - acknowledged >= ACKNOWLEDGE {
+                    if self.received - acknowledged >= acknowledge {
                         acknowledged = self.received;
                         writer.send(&OpInput::Received(acknowledged)).await?;
                     }
@@ -290,6 +331,16 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
     }
 
     const fn has_input(&self) -> bool {
-        matches!(&self.op, Op::Run(run) if run.stdin)
+        self.op.input_window().is_some()
     }
+}
+
+/// The terminal's next size; never, if there is none or it will not change any more.
+async fn changed(size: &mut Option<watch::Receiver<Size>>) -> Size {
+    if let Some(size) = size
+        && size.changed().await.is_ok()
+    {
+        return *size.borrow_and_update();
+    }
+    std::future::pending().await
 }

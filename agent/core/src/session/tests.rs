@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::*;
 use crate::consent::Answer;
-use crate::permit::{permit, scope_of};
+use crate::permit::permit;
 use crate::rights::Place;
 use crate::testing::{Organisation, caller, now, place};
 
@@ -213,7 +213,10 @@ impl World {
                     prop_assert_eq!(found.phase(), Phase::Live);
                     prop_assert!(self.now < found.expires() && !seen.over && seen.grants == 1);
                     // I2: operation ⊆ grant ⊆ answer ⊆ request, and ⊆ policy now.
-                    prop_assert_eq!(permit.scope(), scope_of(&request.op));
+                    prop_assert_eq!(
+                        permit.scope(),
+                        distans_e2e::receipt::OperationKind::of(&request.op).scope()
+                    );
                     prop_assert!(
                         seen.allowed.contains(permit.scope()) && seen.asked_for.contains(permit.scope())
                     );
