@@ -60,26 +60,26 @@ impl Language {
                 "run commands as administrator: can change all on the PC",
             ),
             Scope::Shell => self.pick(
-                "ha ett kommandofönster som du: kan läsa och ändra det du kan",
-                "have a command window as you: can read and change what you can",
+                "ha ett kommandofönster som du: kan allt det du kan",
+                "have a command window as you: can do what you can",
             ),
             Scope::ShellSystem => self.pick(
-                "ha ett kommandofönster som administratör: kan ändra allt på datorn",
-                "have a command window as administrator: can change all on the PC",
+                "ha ett kommandofönster som administratör: kan ändra allt",
+                "have a command window as administrator: can change all",
             ),
             Scope::Files => {
                 self.pick("hämta och lämna filer i dina mappar", "fetch and bring files in your folders")
             }
             Scope::Forward => self.pick(
                 "nå skrivare och annat på nätet genom datorn",
-                "reach printers and other things on the network through the PC",
+                "reach printers and others on the network through the PC",
             ),
             Scope::Message => {
                 self.pick("visa meddelanden och chatta med dig", "show messages and chat with you")
             }
             Scope::Repair => self.pick(
-                "göra vissa reparationer: starta om tjänster, tömma utskriftskön",
-                "do certain repairs: restart services, clear the print queue",
+                "göra vissa reparationer: starta om tjänster, tömma köer",
+                "do certain repairs: restart services, clear queues",
             ),
             Scope::Power => self.pick(
                 "starta om, stänga av, logga ut eller låsa datorn",
@@ -89,8 +89,8 @@ impl Language {
                 self.pick("väcka en annan dator på samma nät", "wake another PC on the same network")
             }
             Scope::Recordings => self.pick(
-                "hämta krypterade inspelningar av tidigare kommandofönster",
-                "fetch encrypted recordings of earlier command windows",
+                "hämta krypterade inspelningar av kommandofönster",
+                "fetch encrypted recordings of command windows",
             ),
             Scope::Records => self.pick(
                 "ändra i IT-enhetens register (inget på datorn)",
