@@ -1,6 +1,7 @@
 //! The world from outside: integration, hostile peers, benchmarks.
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod dice;
 pub mod evil_broker;
 pub mod fake_pc;

@@ -76,7 +76,7 @@ fn ca(role: CaRole<'_>, org: &OrgId) -> Result<(Ca, P256Key)> {
 }
 
 impl Org {
-    /// Founds it: root 1, and policy 1 with `anna`, who may all but `command:system`, in group
+    /// Founds it: root 1, and policy 1 with `anna`, who may all but what needs the system's own account, in group
     /// `kontor`. Its device CA is a stand-in until the broker brings its own.
     ///
     /// # Errors
@@ -249,7 +249,7 @@ impl Org {
     }
 }
 
-/// A technician for the roster, who may all but `command:system`, in group `kontor`.
+/// A technician for the roster, who may all but what needs the system's own account, in group `kontor`.
 ///
 /// # Errors
 /// If `id` is no label.
@@ -257,7 +257,10 @@ pub fn technician(id: &str, name: &str) -> Result<Technician> {
     Ok(Technician {
         id: id.parse()?,
         name: name.into(),
-        scopes: [Scope::Diagnose, Scope::Command, Scope::Records].into_iter().collect(),
+        scopes: Scope::ALL
+            .into_iter()
+            .filter(|scope| !matches!(scope, Scope::CommandSystem | Scope::ShellSystem))
+            .collect(),
         groups: vec![kontor()?],
         long_term_keys: Vec::new(),
         hours: None,

@@ -8,9 +8,9 @@ use distans_cli::client::{Desk, Discard, Target};
 use tokio::io::AsyncReadExt;
 
 use crate::bare::{Bare, Dialler, SEND, SEND_YOURSELF, exchange};
-use crate::house;
 use crate::latency::{run, succeeded};
-use crate::report::{Report, rate};
+use distans_tests::bench::house;
+use distans_tests::bench::report::{Report, rate};
 
 /// How often each is done; the median counts.
 const TIMES: usize = 3;

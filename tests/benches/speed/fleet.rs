@@ -25,8 +25,8 @@ use rustls::pki_types::pem::PemObject;
 use tokio::task::JoinSet;
 
 use crate::bare::{self, Dialler};
-use crate::house::House;
-use crate::process::Program;
+use distans_tests::bench::house::House;
+use distans_tests::bench::process::Program;
 
 /// Handshakes under way at once.
 const AT_ONCE: usize = 64;

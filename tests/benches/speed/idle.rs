@@ -9,9 +9,9 @@ use tokio::time::sleep;
 
 use crate::bare::Bare;
 use crate::fleet::{self, Pace};
-use crate::house::{self, House};
-use crate::process::Program;
-use crate::report::{Report, kilobytes, time};
+use distans_tests::bench::house::{self, House};
+use distans_tests::bench::process::Program;
+use distans_tests::bench::report::{Report, kilobytes, time};
 
 /// How long things may settle before memory is looked at.
 const SETTLE: Duration = Duration::from_secs(3);

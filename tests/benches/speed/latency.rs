@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::bare::Bare;
-use crate::house::{self, House};
-use crate::report::{Report, time};
+use distans_tests::bench::house::{self, House};
+use distans_tests::bench::report::{Report, time};
 
 /// How often each is done.
 #[derive(Debug, Clone, Copy)]

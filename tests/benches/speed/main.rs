@@ -7,11 +7,8 @@
 mod bare;
 mod bulk;
 mod fleet;
-mod house;
 mod idle;
 mod latency;
-mod process;
-mod report;
 
 use std::time::Duration;
 
@@ -19,9 +16,9 @@ use anyhow::Result;
 use clap::Parser;
 
 use bare::{Bare, Part};
-use house::House;
+use distans_tests::bench::house::House;
+use distans_tests::bench::report::Report;
 use latency::Counts;
-use report::Report;
 
 /// Measures Distans beside a bare program.
 #[derive(Debug, Parser)]

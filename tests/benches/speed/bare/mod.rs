@@ -17,7 +17,7 @@ use clap::Subcommand;
 pub(crate) use identity::found;
 pub(crate) use parts::{Dialler, HELLO, SEND, SEND_YOURSELF, exchange};
 
-use crate::process::{Program, own};
+use distans_tests::bench::process::{Program, own};
 
 /// A part, as a process of its own: this benchmark's executable with a hidden word.
 #[derive(Debug, Subcommand)]

@@ -8,32 +8,32 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 /// This benchmark's own executable, to play a part.
-pub(crate) fn own() -> Result<Command> {
+pub fn own() -> Result<Command> {
     Ok(Command::new(std::env::current_exe()?))
 }
 
 /// A running program; killed when dropped.
 #[derive(Debug)]
-pub(crate) struct Program(Child);
+pub struct Program(Child);
 
 /// Memory of a process.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Memory {
+pub struct Memory {
     /// In RAM, shared libraries included, bytes.
-    pub(crate) resident: u64,
+    pub resident: u64,
     /// Its alone and not from a file (the program itself can be dropped and read again), bytes.
-    pub(crate) private: u64,
+    pub private: u64,
 }
 
 impl Program {
     /// Starts it; what it says is thrown away.
-    pub(crate) fn start(mut command: Command) -> Result<Self> {
+    pub fn start(mut command: Command) -> Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Ok(Self(command.spawn().with_context(|| format!("cannot start {command:?}"))?))
     }
 
     /// Starts it and waits for its first line; it must not say more.
-    pub(crate) fn start_and_listen(mut command: Command) -> Result<(Self, String)> {
+    pub fn start_and_listen(mut command: Command) -> Result<(Self, String)> {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut program = Self(command.spawn().with_context(|| format!("cannot start {command:?}"))?);
         let mut line = String::new();
@@ -48,7 +48,7 @@ impl Program {
     }
 
     /// Its memory now.
-    pub(crate) fn memory(&self) -> Result<Memory> {
+    pub fn memory(&self) -> Result<Memory> {
         let text = std::fs::read_to_string(self.proc().join("smaps_rollup"))?;
         let sum = |names: &[&str]| {
             let fields = text.lines().filter(|line| names.iter().any(|name| line.starts_with(name)));
@@ -59,7 +59,7 @@ impl Program {
     }
 
     /// Processor time it has used so far, to the nanosecond.
-    pub(crate) fn processor(&self) -> Result<Duration> {
+    pub fn processor(&self) -> Result<Duration> {
         let mut nanoseconds = 0;
         for thread in std::fs::read_dir(self.proc().join("task"))? {
             // A thread may end while we look.

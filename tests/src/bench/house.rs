@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::org::{Org, kontor, rule};
+use crate::programs::program;
+use crate::world::World;
 use anyhow::{Context as _, Result, ensure};
 use distans_broker::Config;
 use distans_broker::setup;
@@ -11,14 +14,11 @@ use distans_cli::client::{Desk, NewSession, Session, Target};
 use distans_cli::home::Home;
 use distans_proto::desk::DeviceFilter;
 use distans_proto::scope::{Scope, ScopeSet};
-use distans_tests::org::{Org, kontor, rule};
-use distans_tests::programs::program;
-use distans_tests::world::World;
 use distans_trust::envelope::Envelope;
 use distans_trust::policy::ConsentMode;
 use distans_trust::token::EnrolToken;
 
-use crate::process::Program;
+use super::process::Program;
 
 /// How long programs may take to come up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,20 +27,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const USES: u32 = 100_000;
 
 /// A broker's folder with everything in it, and the organisation around it.
-pub(crate) struct House {
+pub struct House {
     /// Folder, documents, logins.
-    pub(crate) world: World,
+    pub world: World,
     /// A token that is good for everybody.
-    pub(crate) token: EnrolToken,
+    pub token: EnrolToken,
 }
 
 impl House {
-    /// Founds it; no program runs yet. Commands are announced, so that nobody has to answer.
-    pub(crate) async fn found() -> Result<Self> {
+    /// Founds it; no program runs yet. All is announced, so that nobody has to answer.
+    pub async fn found() -> Result<Self> {
         let mut org = Org::found("mora")?;
         org.change_policy(|policy| policy.max_session_min = 480)?;
-        let announced = [Scope::Diagnose, Scope::Command].map(|scope| rule(scope, ConsentMode::Announce));
-        let announced = announced.into_iter().collect::<Result<Vec<_>>>()?;
+        let announced = on_a_pc().iter().map(|scope| rule(scope, ConsentMode::Announce));
+        let announced = announced.collect::<Result<Vec<_>>>()?;
         org.change_policy(|policy| policy.consent.rules = announced)?;
         let world = World::prepared(org).await?;
         let (token, certificate) = world.org.token(&world.address(), &kontor()?, USES)?;
@@ -60,7 +60,7 @@ impl House {
     }
 
     /// Starts the broker's process.
-    pub(crate) async fn broker(&mut self) -> Result<(Program, Desk)> {
+    pub async fn broker(&mut self) -> Result<(Program, Desk)> {
         let mut command = program("distans-broker")?;
         command.arg("run").arg("--dir").arg(self.world.broker_folder().path());
         let broker = Program::start(command)?;
@@ -76,7 +76,7 @@ impl House {
     }
 
     /// Enrols this machine and starts the agent's process; gives it when it is connected.
-    pub(crate) async fn agent(&self, desk: &Desk) -> Result<(Program, Target)> {
+    pub async fn agent(&self, desk: &Desk) -> Result<(Program, Target)> {
         let state = self.world.folder().join("agent");
         let command = |verb: &str| -> Result<Command> {
             let mut command = program("distans-agent")?;
@@ -100,10 +100,16 @@ impl House {
     }
 }
 
+/// Every right on a PC but those of the system's own account.
+fn on_a_pc() -> ScopeSet {
+    let other = [Scope::Records, Scope::CommandSystem, Scope::ShellSystem];
+    Scope::ALL.into_iter().filter(|scope| !other.contains(scope)).collect()
+}
+
 /// What every session here asks for.
-pub(crate) fn wanted() -> NewSession {
+pub fn wanted() -> NewSession {
     NewSession {
-        scopes: ScopeSet::EMPTY.with(Scope::Diagnose).with(Scope::Command),
+        scopes: on_a_pc(),
         purpose: "benchmark".into(),
         ticket: None,
         minutes: 480,
@@ -112,18 +118,18 @@ pub(crate) fn wanted() -> NewSession {
 }
 
 /// Opens a session.
-pub(crate) async fn open(desk: &Desk, target: &Target) -> Result<Session> {
+pub async fn open(desk: &Desk, target: &Target) -> Result<Session> {
     Session::open(desk, target, &wanted()).await.context("no session")
 }
 
 /// The technician's program, with a login of its own.
-pub(crate) fn technician(home: &Home) -> Result<Command> {
+pub fn technician(home: &Home) -> Result<Command> {
     let mut command = program("distans")?;
     command.arg("--home").arg(home.dir());
     Ok(command)
 }
 
 /// Path of a built program.
-pub(crate) fn path_of(name: &str) -> Result<PathBuf> {
+pub fn path_of(name: &str) -> Result<PathBuf> {
     Ok(PathBuf::from(program(name)?.get_program()))
 }

@@ -1,0 +1,47 @@
+//! The technician's verbs measured against a real broker and a real agent as processes, each
+//! figure beside what one would use instead, in the same run.
+//!
+//! `cargo bench -p distans-tests --bench verbs [-- --short] [SUBJECT…]`. Linux only.
+
+use anyhow::Result;
+use clap::Parser;
+use distans_tests::bench::house::House;
+use distans_tests::bench::report::Report;
+
+/// Measures verbs.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Only these subjects; none = all.
+    subjects: Vec<String>,
+    /// Only prove that everything runs: small counts, seconds instead of minutes.
+    #[arg(long)]
+    short: bool,
+    /// Given by `cargo bench`.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Arguments {
+    fn wants(&self, subject: &str) -> bool {
+        self.subjects.is_empty() || self.subjects.iter().any(|wanted| wanted == subject)
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure(&arguments))
+}
+
+async fn measure(arguments: &Arguments) -> Result<()> {
+    let mut report = Report::new();
+    let mut house = House::found().await?;
+    let (_broker, desk) = house.broker().await?;
+    let (_agent, target) = house.agent(&desk).await?;
+    if arguments.wants("session") {
+        let begun = std::time::Instant::now();
+        let _session = distans_tests::bench::house::open(&desk, &target).await?;
+        report.alone("a session, asked and granted", format!("{:.1?}", begun.elapsed()), "");
+    }
+    report.print();
+    Ok(())
+}
