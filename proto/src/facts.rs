@@ -1,9 +1,10 @@
-//! What a PC tells about itself: the inventory and the facts behind a diagnosis, and the
-//! findings drawn from them. All text in here comes from the PC and is untrusted.
+//! What a PC tells about itself for the list of PCs, and what a diagnosis shares with it. All text
+//! in here comes from the PC and is untrusted.
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+pub use crate::ops::diagnose::Finding;
 use crate::text::Untrusted;
 use crate::time::Timestamp;
 
@@ -120,25 +121,4 @@ pub enum Severity {
     /// Is a problem now.
     #[n(2)]
     Critical,
-}
-
-/// One finding of a diagnosis.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[cbor(map)]
-pub struct Finding {
-    /// How bad.
-    #[n(0)]
-    pub severity: Severity,
-    /// Stable name of the rule, for instance `disk-nearly-full`.
-    #[n(1)]
-    pub rule: Untrusted,
-    /// The figures it rests on.
-    #[n(2)]
-    pub evidence: Untrusted,
-    /// What it means for the person at the PC.
-    #[n(3)]
-    pub meaning: Untrusted,
-    /// What to do.
-    #[n(4)]
-    pub advice: Untrusted,
 }

@@ -9,9 +9,9 @@ pub mod op_frame;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Facts, Finding};
 use crate::ids::{OpId, SessionId};
 use crate::link::{DocumentVersions, Documents, Unsupported};
+use crate::ops::diagnose::Diagnose;
 use crate::ops::files::{Get, Put};
 use crate::ops::forward::{Connect, Forward};
 use crate::ops::look::{Logs, Look, Top};
@@ -21,7 +21,6 @@ use crate::ops::repair::Repair;
 use crate::ops::shell::{Recordings, Shell, Size};
 use crate::scope::ScopeSet;
 use crate::text::Untrusted;
-use crate::time::Timestamp;
 use crate::version::VersionRange;
 
 /// Longest purpose, in characters.
@@ -348,15 +347,6 @@ impl Op {
     }
 }
 
-/// Asks for facts and findings.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct Diagnose {
-    /// The technician's clock, to compare with the PC's.
-    #[n(0)]
-    pub now: Timestamp,
-}
-
 /// Asks to run one command.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -404,9 +394,7 @@ pub enum OpOutput {
     /// Over.
     #[n(1)]
     Finished(#[n(0)] OpResult),
-    /// Facts and findings.
-    #[n(2)]
-    Diagnosis(#[n(0)] Box<Diagnosis>),
+    // 2 was a whole diagnosis in one message; it comes as items now (`ops::diagnose`).
     /// Not allowed or not possible; nothing was done.
     #[n(3)]
     Refused(#[n(0)] Denied),
@@ -415,18 +403,6 @@ pub enum OpOutput {
     /// technician comes back with a repeated request, who then sends on from that offset.
     #[n(4)]
     InputTaken(#[n(0)] u64),
-}
-
-/// Facts and what they mean.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct Diagnosis {
-    /// Facts.
-    #[n(0)]
-    pub facts: Facts,
-    /// Findings, worst first.
-    #[n(1)]
-    pub findings: Vec<Finding>,
 }
 
 /// How an operation ended.

@@ -4,6 +4,7 @@
 //! [`ITEM_LIMIT`]) one after the other in the operation's primary output, and likewise in its
 //! input. So they are resumed after a lost line, bounded and counted like any output.
 
+pub mod diagnose;
 pub mod files;
 pub mod forward;
 pub mod look;

@@ -8,10 +8,13 @@ use distans_cli::client::{Desk, Discard, Error, NewSession, Session};
 use distans_e2e::grant::Grant;
 use distans_e2e::receipt::{EndReason, FIRST_HEAD, Receipt};
 use distans_e2e::signed::Signed;
-use distans_proto::facts::{Disk, Facts, Finding, Severity};
+use distans_proto::facts::{Disk, Facts, Severity};
 use distans_proto::inner::{
-    self, Closed, Denied, DeniedBy, Diagnosis, OpOutput, OpResult, Outcome, ToAgent, ToTechnician,
+    self, Closed, Denied, DeniedBy, OpOutput, OpResult, Outcome, ToAgent, ToTechnician,
 };
+use distans_proto::ops::diagnose::{Conclusion, Ending, Finding, Found, Plan, Report, Told};
+use distans_proto::ops::ITEM_LIMIT;
+use distans_proto::frame::encode;
 use distans_proto::scope::{Scope, ScopeSet};
 use distans_proto::text::{Untrusted, is_steering};
 use distans_tests::fake_pc::FakePc;
@@ -133,11 +136,28 @@ async fn hostile_bytes_never_reach_the_terminal_raw() {
             evidence: text(),
             meaning: text(),
             advice: text(),
+            remedy: None,
         };
-        let diagnosis = Diagnosis { facts: hostile_facts(), findings: vec![finding] };
         writer.send(&OpOutput::Started(Closed {})).await.expect("sent");
-        writer.send(&OpOutput::Diagnosis(Box::new(diagnosis))).await.expect("sent");
-        let result = OpResult { outcome: Outcome::Completed, exit: None, bytes: 0, text: None };
+        let report = Report {
+            probe: text(),
+            millis: u32::MAX,
+            ending: Ending::Failed,
+            text: Some(text()),
+            found: Some(Found { system: Some(Box::new(hostile_facts())), ..Found::default() }),
+            findings: vec![finding],
+        };
+        let mut bytes = 0;
+        for told in [
+            Told::Plan(Plan { probes: vec![text()] }),
+            Told::Report(Box::new(report)),
+            Told::Conclusion(Conclusion { findings: Vec::new() }),
+        ] {
+            let item = encode(&told, ITEM_LIMIT).expect("short");
+            writer.write_primary(&item).await.expect("sent");
+            bytes += item.len() as u64;
+        }
+        let result = OpResult { outcome: Outcome::Completed, exit: None, bytes, text: None };
         writer.send(&OpOutput::Finished(result)).await.expect("sent");
         writer.finish().await.expect("ended");
         drop(control);

@@ -9,10 +9,11 @@ use distans_e2e::receipt::EndReason;
 use distans_e2e_io::{StreamError, Unit};
 use distans_proto::ids::{OpId, SessionId};
 use distans_proto::inner::{
-    DeniedBy, Diagnose, GrantAck, Op, OpOutput, OpRequest, OpResult, Outcome, Request, Run, ToAgent,
+    DeniedBy, GrantAck, Op, OpOutput, OpRequest, OpResult, Outcome, Request, Run, ToAgent,
     ToTechnician,
 };
 use distans_proto::local::ToHelper;
+use distans_proto::ops::diagnose::Diagnose;
 use distans_proto::scope::{Scope, ScopeSet};
 use distans_tests::org::{self, kontor, now, rule};
 use distans_tests::pc::{Pc, Person, Says, until};
@@ -364,7 +365,7 @@ async fn scope_enforced_every_op() {
     for (stream, command) in [(2, marking(&file)), (4, as_root), (6, marking(&file))] {
         let told = answer(&office, &technician, &control, (epoch, stream), Op::Run(command)).await;
         assert!(matches!(told, Ok(Some(OpOutput::Refused(_)))), "{told:?}");
-        let diagnose = Op::Diagnose(Diagnose { now: now() });
+        let diagnose = Op::Diagnose(Diagnose { now: now(), only: None });
         let told = answer(&office, &technician, &control, (epoch, stream + 100), diagnose).await;
         assert!(matches!(told, Ok(Some(OpOutput::Started(_)))), "what is granted still works: {told:?}");
     }

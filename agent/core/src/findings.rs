@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use distans_proto::facts::{Disk, Facts, Finding, Lookup, Severity};
+use distans_proto::facts::{Disk, Facts, Lookup, Severity};
+use distans_proto::ops::diagnose::Finding;
 use distans_proto::time::Timestamp;
 
 /// Below this share of free space, in percent, a disk is nearly full.
@@ -59,6 +60,7 @@ fn finding(severity: Severity, rule: &str, evidence: String, meaning: &str, advi
         evidence: evidence.into(),
         meaning: meaning.into(),
         advice: advice.into(),
+        remedy: None,
     }
 }
 

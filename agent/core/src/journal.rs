@@ -163,7 +163,8 @@ mod tests {
     use super::*;
     use distans_e2e::receipt::EndReason;
     use distans_proto::ids::{OpId, SessionId};
-    use distans_proto::inner::{Diagnose, Op, OpResult, Outcome};
+    use distans_proto::inner::{Op, OpResult, Outcome};
+    use distans_proto::ops::diagnose::Diagnose;
     use distans_proto::time::Timestamp;
     use proptest::prelude::*;
 
@@ -176,7 +177,7 @@ mod tests {
                 op,
                 session,
                 at,
-                content: Op::Diagnose(Diagnose { now: at }),
+                content: Op::Diagnose(Diagnose { now: at, only: None }),
             }),
             1 => Record::OpFinished(OpFinished {
                 op,

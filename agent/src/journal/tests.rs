@@ -5,7 +5,8 @@ use distans_agent_core::journal::record::{Granted, OpAccepted, OpFinished, Sessi
 use distans_agent_core::journal::state::KEPT;
 use distans_e2e::receipt::EndReason;
 use distans_proto::ids::{OpId, SessionId};
-use distans_proto::inner::{Diagnose, Op, OpResult, Outcome};
+use distans_proto::inner::{Op, OpResult, Outcome};
+use distans_proto::ops::diagnose::Diagnose;
 use distans_proto::scope::ScopeSet;
 
 const NOW: Timestamp = Timestamp::from_secs(1_780_000_000);
@@ -32,7 +33,7 @@ fn granted() -> Record {
 }
 
 fn accepted(number: u8) -> Record {
-    let content = Op::Diagnose(Diagnose { now: NOW });
+    let content = Op::Diagnose(Diagnose { now: NOW, only: None });
     Record::OpAccepted(OpAccepted { op: op(number), session: SESSION, at: NOW, content })
 }
 

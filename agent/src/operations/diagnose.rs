@@ -7,7 +7,8 @@ use distans_agent_core::findings::findings;
 use distans_agent_core::permit::Permit;
 use distans_platform::facts as machine;
 use distans_proto::facts::{Disk, Facts, Lookup};
-use distans_proto::inner::{Diagnose, Diagnosis, OpResult, Outcome};
+use distans_proto::inner::{OpResult, Outcome};
+use distans_proto::ops::diagnose::{Conclusion, Diagnose, Ending, Found, Plan, Report, Told};
 use distans_proto::text::Untrusted;
 use tokio_util::sync::CancellationToken;
 
@@ -53,8 +54,25 @@ async fn perform(
     };
     (facts.at, facts.lookups) = (at, lookups);
     let findings = findings(&facts, request.now);
-    operation.output.diagnosis(Box::new(Diagnosis { facts, findings }));
-    result(Outcome::Completed)
+    let found = Found { system: Some(Box::new(facts)), ..Found::default() };
+    let report = Report {
+        probe: "system".into(),
+        millis: 0,
+        ending: Ending::Done,
+        text: None,
+        found: Some(found),
+        findings: Vec::new(),
+    };
+    let items = [
+        Told::Plan(Plan { probes: vec!["system".into()] }),
+        Told::Report(Box::new(report)),
+        Told::Conclusion(Conclusion { findings }),
+    ];
+    for item in &items {
+        // Facts are cut to fit into an item.
+        let _ = operation.send_item(item).await;
+    }
+    OpResult { bytes: operation.output.total(), ..result(Outcome::Completed) }
 }
 
 fn result(outcome: Outcome) -> OpResult {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use distans_proto::inner::op_frame::Kind;
-use distans_proto::inner::{Diagnosis, OpResult};
+use distans_proto::inner::OpResult;
 use tokio::sync::watch;
 
 /// Output of one operation.
@@ -28,7 +28,6 @@ struct Buffer {
     base: u64,
     /// Bytes kept.
     held: usize,
-    diagnosis: Option<Box<Diagnosis>>,
     result: Option<OpResult>,
 }
 
@@ -40,7 +39,7 @@ pub(super) enum Next {
     /// Nothing yet.
     Nothing,
     /// All has been sent: this is the end.
-    Over(Option<Box<Diagnosis>>, OpResult),
+    Over(OpResult),
     /// The offset is not one that can be gone on from.
     Gone,
 }
@@ -90,11 +89,6 @@ impl Output {
         buffer.base + buffer.held as u64
     }
 
-    /// Keeps a diagnosis for the end.
-    pub(super) fn diagnosis(&self, diagnosis: Box<Diagnosis>) {
-        self.buffer().diagnosis = Some(diagnosis);
-    }
-
     /// Nothing more comes.
     pub(super) fn finish(&self, result: OpResult) {
         self.buffer().result.get_or_insert(result);
@@ -120,7 +114,7 @@ impl Output {
             skip -= bytes.len();
         }
         match (&buffer.result, skip) {
-            (Some(result), 0) => Next::Over(buffer.diagnosis.clone(), result.clone()),
+            (Some(result), 0) => Next::Over(result.clone()),
             (None, 0) => Next::Nothing,
             _ => Next::Gone,
         }
@@ -173,7 +167,7 @@ mod tests {
         assert_eq!((output.next(2), output.next(6)), (Next::Gone, Next::Gone));
         assert_eq!(output.next(4), Next::Bytes(Kind::Errors, Bytes::from_static(b"e")));
         output.finish(result());
-        assert_eq!((output.next(5), output.total()), (Next::Over(None, result()), 5));
+        assert_eq!((output.next(5), output.total()), (Next::Over(result()), 5));
     }
 
     #[tokio::test]

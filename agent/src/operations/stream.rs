@@ -257,12 +257,7 @@ async fn speak<W: AsyncWrite + Unpin>(
                 // The sender lives in the operation.
                 let _ = changes.changed().await;
             }
-            Next::Over(diagnosis, result) => {
-                if let Some(diagnosis) = diagnosis {
-                    writer.write_message(&OpOutput::Diagnosis(diagnosis)).await?;
-                }
-                return Ok(writer.send(&OpOutput::Finished(result)).await?);
-            }
+            Next::Over(result) => return Ok(writer.send(&OpOutput::Finished(result)).await?),
             Next::Gone => return Err(Broken::Offset),
         }
     }

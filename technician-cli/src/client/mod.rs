@@ -15,10 +15,12 @@
 //! | [`session`] | a session's life, re-attaching |
 //! | `keeper`, `settle` | a session's control stream; what its receipt must say |
 //! | [`operation`] | one operation to its end, whatever the line does |
+//! | [`diagnose`] | a diagnosis as it comes, within bounds |
 //! | [`record`] | signed records of sessions, verified |
 
 mod attach;
 pub mod desk;
+pub mod diagnose;
 mod dial;
 mod error;
 mod feed;
@@ -38,6 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use desk::Desk;
+pub use diagnose::Diagnosis;
 pub(crate) use error::Cause;
 pub use error::{Candidate, Error};
 pub use items::Items;

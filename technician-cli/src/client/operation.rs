@@ -11,7 +11,7 @@ use distans_e2e_io::{StreamError, Unit};
 use distans_proto::frame::FrameError;
 use distans_proto::ids::OpId;
 use distans_proto::inner::{
-    Closed, Diagnose, Diagnosis, Op, OpInput, OpOutput, OpRequest, OpResult, Outcome, Run,
+    Closed, Op, OpInput, OpOutput, OpRequest, OpResult, Outcome, Run,
 };
 use distans_proto::ops::shell::Size;
 use tokio::io::{AsyncRead, Empty};
@@ -21,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 use super::attach::{Attachment, OpStream, refused};
 use super::feed::Feed;
 use super::{Error, Session};
-use crate::format;
 
 /// Output is acknowledged as often as this part of the operation's window has come.
 const ACKNOWLEDGE: u64 = 8;
@@ -68,17 +67,6 @@ impl Sink for Vec<u8> {
 }
 
 impl Session {
-    /// Facts and findings.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub async fn diagnose(&self) -> Result<Diagnosis, Error> {
-        let op = Op::Diagnose(Diagnose { now: format::now() });
-        let mut task = Task::new(op, Io::output(Discard, CancellationToken::new()))?;
-        task.finish(self).await?;
-        task.diagnosis.map(|diagnosis| *diagnosis).ok_or_else(|| Error::pc("a diagnosis without facts"))
-    }
-
     /// Runs a command to its end: `input` goes to it (as `run.stdin` must say), its output to
     /// `sink`, and `cancel` stops it with everything it started.
     ///
@@ -141,7 +129,6 @@ struct Task<I, S> {
     size: Option<watch::Receiver<Size>>,
     /// Output bytes written out here.
     received: u64,
-    diagnosis: Option<Box<Diagnosis>>,
     /// Why our own output failed; the command is cancelled then.
     sink_error: Option<io::Error>,
 }
@@ -179,7 +166,6 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
             cancel,
             size,
             received: 0,
-            diagnosis: None,
             sink_error: None,
         })
     }
@@ -282,10 +268,6 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
                                 writer.write_primary(self.feed.held()).await?;
                                 writer.flush().await?;
                             }
-                            continue;
-                        }
-                        Unit::Message(OpOutput::Diagnosis(diagnosis)) => {
-                            self.diagnosis = Some(diagnosis);
                             continue;
                         }
                         Unit::Message(OpOutput::Refused(denied)) => return Err(Halt::Fatal(Error::Denied(denied))),

@@ -1,12 +1,12 @@
 //! `distans doctor PC`: what is wrong with a PC, what it means and what to do.
 
 use clap::Args;
-use distans_proto::facts::{Finding, Severity};
+use distans_proto::facts::Severity;
+use distans_proto::ops::diagnose::Finding;
 use distans_proto::scope::{Scope, ScopeSet};
 use serde_json::json;
 
 use super::App;
-use super::pc::{facts_json, show_facts};
 use super::reach::{self, SessionOptions};
 use crate::screen::Tone;
 
@@ -41,22 +41,20 @@ pub async fn perform(app: &App, doctor: Doctor) -> anyhow::Result<()> {
             "pc": session.target().id,
             "name": session.target().hostname,
             "session": session.id(),
-            "findings": diagnosis.findings,
-            "facts": facts_json(&diagnosis.facts),
+            "findings": diagnosis.findings().len(),
         }))?;
     } else {
         let name = &session.target().hostname;
-        if diagnosis.findings.is_empty() {
+        if diagnosis.findings().is_empty() {
             app.screen.line(app.screen.paint(Tone::Good, &format!("{name}: nothing found")))?;
         } else {
-            let count = diagnosis.findings.len();
+            let count = diagnosis.findings().len();
             let noun = if count == 1 { "finding" } else { "findings" };
             app.screen.line(app.screen.paint(Tone::Strong, &format!("{name}: {count} {noun}")))?;
         }
-        for finding in &diagnosis.findings {
+        for finding in diagnosis.findings() {
             show(app, finding)?;
         }
-        show_facts(app.screen, &diagnosis.facts)?;
     }
     Ok(())
 }

@@ -4,7 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use distans_proto::ids::OpId;
-use distans_proto::inner::{DeniedBy, Diagnose, Op, OpRequest, PURPOSE_LIMIT, Request, Run, TICKET_LIMIT};
+use distans_proto::inner::{DeniedBy, Op, OpRequest, PURPOSE_LIMIT, Request, Run, TICKET_LIMIT};
+use distans_proto::ops::diagnose::Diagnose;
 use distans_proto::local::Nonce;
 use distans_proto::scope::Scope;
 use distans_proto::text::Untrusted;
@@ -28,7 +29,7 @@ fn id(number: u8) -> SessionId {
 
 fn op(system: bool, diagnose: bool) -> OpRequest {
     let op = if diagnose {
-        Op::Diagnose(Diagnose { now: now() })
+        Op::Diagnose(Diagnose { now: now(), only: None })
     } else {
         Op::Run(Run { argv: vec!["id".into()], system, stdin: false, timeout_s: 0 })
     };

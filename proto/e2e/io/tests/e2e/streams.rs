@@ -5,7 +5,8 @@ use distans_e2e::session::SessionKeys;
 use distans_e2e_io::{OpReader, OpWriter, StreamError, Unit, read_preface};
 use distans_proto::frame::FrameError;
 use distans_proto::ids::OpId;
-use distans_proto::inner::{Closed, Diagnose, Op, OpInput, OpOutput, OpRequest, Run};
+use distans_proto::inner::{Closed, Op, OpInput, OpOutput, OpRequest, Run};
+use distans_proto::ops::diagnose::Diagnose;
 use distans_proto::time::Timestamp;
 use proptest::prelude::*;
 use tokio::io::{AsyncWriteExt, duplex, split};
@@ -24,7 +25,7 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
 fn request() -> OpRequest {
     OpRequest {
         id: OpId::from_bytes([1; 16]),
-        op: Op::Diagnose(Diagnose { now: Timestamp::from_secs(1) }),
+        op: Op::Diagnose(Diagnose { now: Timestamp::from_secs(1), only: None }),
         received: 0,
     }
 }
