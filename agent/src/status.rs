@@ -155,6 +155,17 @@ impl StatusBoard {
         matches!(status.link, Link::Connected { .. })
     }
 
+    /// What the broker's clock shows when this PC's shows `at`, as far as was last heard.
+    pub(crate) fn broker_time(&self, at: Timestamp) -> Timestamp {
+        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        match status.link {
+            Link::Connected { clock_ahead_ms, .. } => {
+                Timestamp::from_micros(at.as_micros().saturating_sub(clock_ahead_ms.saturating_mul(1000)))
+            }
+            Link::Disconnected { .. } => at,
+        }
+    }
+
     pub(crate) fn documents(&self, trust: &Trust) {
         self.change(|status| note_documents(status, trust));
     }

@@ -25,7 +25,7 @@ use crate::clock;
 use crate::messages;
 use crate::shared::{Shared, close};
 
-/// Facts are taken no more often than this; a PC that tells more often waits.
+/// Facts are taken no more often than this, and findings; a PC that tells more often waits.
 const INVENTORY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Session records likewise. After an outage a PC has a backlog, and its other messages wait behind.
@@ -48,6 +48,7 @@ pub(crate) struct Agent<'a> {
     send: SendStream,
     held: DocumentVersions,
     next_inventory: Instant,
+    next_findings: Instant,
     next_record: Instant,
 }
 
@@ -79,6 +80,7 @@ async fn begin<'a>(
         send,
         held: hello.documents,
         next_inventory: Instant::now(),
+        next_findings: Instant::now(),
         next_record: Instant::now(),
     };
     let now = clock::now();
@@ -126,6 +128,7 @@ fn arrive(
     let (number, superseded) = {
         let mut fleet = shared.fleet();
         let arrived = fleet.connect(id, hostname.clone(), connection.clone(), clock::now())?;
+        shared.news(&fleet);
         shared.metrics.agents.set(i64::try_from(fleet.connected()).unwrap_or(i64::MAX));
         arrived
     };
@@ -143,6 +146,7 @@ async fn leave(shared: &Shared, id: DeviceId, number: ConnectionNumber) {
     let gone = {
         let mut fleet = shared.fleet();
         let gone = fleet.disconnect(id, number, now);
+        shared.news(&fleet);
         shared.metrics.agents.set(i64::try_from(fleet.connected()).unwrap_or(i64::MAX));
         gone
     };
@@ -209,6 +213,11 @@ impl Agent<'_> {
                 tokio::time::sleep_until(self.next_inventory).await;
                 self.next_inventory = Instant::now() + INVENTORY_PAUSE;
                 messages::inventory(self, *facts).await
+            }
+            ToBroker::Findings(standing) => {
+                tokio::time::sleep_until(self.next_findings).await;
+                self.next_findings = Instant::now() + INVENTORY_PAUSE;
+                messages::findings(self, standing).await
             }
             ToBroker::Renew(renew) => messages::renew(self, &renew).await,
             ToBroker::Receipt(record) => {

@@ -8,6 +8,7 @@ mod fleet;
 mod open;
 mod sessions;
 mod trips;
+mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -126,6 +127,12 @@ impl Answer {
     /// One frame of the answer.
     pub(crate) async fn send(&mut self, reply: &DeskReply) -> Result<(), DeskError> {
         Ok(write_message(&mut self.send, reply, DOCUMENTS_LIMIT).await?)
+    }
+
+    /// Waits until the technician no longer listens.
+    pub(crate) async fn unheard(&mut self) {
+        // Either way nobody is there.
+        self.send.stopped().await.ok();
     }
 
     /// Its end.
@@ -253,6 +260,7 @@ async fn dispatch(
     let who = &technician.id;
     match request {
         DeskRequest::Devices(filter) => fleet::list(shared, who, &filter, answer).await,
+        DeskRequest::Watch(_) => watch::serve(shared, who, answer).await,
         DeskRequest::EditDevice(edit) => fleet::edit(shared, who, edit, answer).await,
         DeskRequest::Documents(held) => documents::newer(shared, held, answer).await,
         DeskRequest::Publish(publish) => documents::publish(shared, who, &publish, answer).await,

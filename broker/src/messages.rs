@@ -3,11 +3,12 @@
 //! Each answers with at most one message; a refusal leaves the connection as it is.
 
 use distans_broker_core::admission::{AdmissionRefusal, has_room, refused};
+use distans_broker_core::presence::{bounded, bounded_findings};
 use distans_broker_core::receipts::{Checked, Claimed, ReceiptRefusal};
 use distans_broker_store::{NewCertificate, NewRecord, StoreError};
 use distans_proto::enrol::{RefusalCode, Refused};
 use distans_proto::facts::Facts;
-use distans_proto::link::{ReceiptStored, Renew, Renewed, SessionRecord, ToAgent};
+use distans_proto::link::{ReceiptStored, Renew, Renewed, SessionRecord, Standing, ToAgent};
 use distans_trust::issue::{self, IssueError, LEAF_LIFE};
 use distans_trust::keys::{KeyError, PublicKey, random};
 
@@ -16,11 +17,39 @@ use crate::clock;
 use crate::disk;
 use crate::shared::Shared;
 
+/// Longest user name and version kept in memory for every PC, in characters.
+const TOLD_LIMIT: usize = 64;
+
 /// Keeps facts. They are only a picture of the PC: no answer, and a failure is logged.
-pub(crate) async fn inventory(agent: &Agent<'_>, facts: Facts) -> Option<ToAgent> {
+pub(crate) async fn inventory(agent: &Agent<'_>, mut facts: Facts) -> Option<ToAgent> {
     let shared = agent.shared;
+    facts.agent_version = bounded(&facts.agent_version, TOLD_LIMIT);
+    facts.user = facts.user.map(|user| bounded(&user, TOLD_LIMIT));
+    {
+        let mut fleet = shared.fleet();
+        if fleet.inventory(agent.id, facts.agent_version.clone(), facts.user.clone()) {
+            shared.news(&fleet);
+        }
+    }
     if let Err(error) = shared.timed(shared.store.put_facts(agent.id, facts)).await {
         tracing::error!(device = %agent.id, %error, "cannot store a pc's facts");
+    }
+    None
+}
+
+/// Keeps findings, as [`inventory`] keeps facts.
+pub(crate) async fn findings(agent: &Agent<'_>, standing: Standing) -> Option<ToAgent> {
+    let shared = agent.shared;
+    let findings = bounded_findings(standing.findings);
+    {
+        let mut fleet = shared.fleet();
+        if !fleet.findings(agent.id, findings.clone()) {
+            return None;
+        }
+        shared.news(&fleet);
+    }
+    if let Err(error) = shared.timed(shared.store.put_findings(agent.id, Standing { findings })).await {
+        tracing::error!(device = %agent.id, %error, "cannot store a pc's findings");
     }
     None
 }

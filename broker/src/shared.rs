@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use distans_broker_core::enrolment::Attempts;
-use distans_broker_core::presence::Fleet;
+use distans_broker_core::presence::{Fleet, Revision};
 use distans_broker_core::sessions::Sessions;
-use distans_broker_store::Store;
+use distans_broker_store::{Store, StoreError};
 use distans_proto::ids::{SessionId, TechnicianId};
 use distans_proto::time::Timestamp;
 use distans_trust::issue::Ca;
 use quinn::{Connection, VarInt};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     /// Every relayed stream's task.
     pub(crate) relays: TaskTracker,
     fleet: Mutex<Fleet<Connection>>,
+    news: watch::Sender<Revision>,
     sessions: Mutex<Sessions<Arc<Counters>>>,
     ended: Mutex<Vec<(SessionId, Arc<Counters>)>>,
     desks: Mutex<HashMap<u64, Desk>>,
@@ -83,6 +85,7 @@ impl Shared {
             stopped: CancellationToken::new(),
             connections: TaskTracker::new(),
             relays: TaskTracker::new(),
+            news: watch::Sender::new(fleet.revision()),
             fleet: Mutex::new(fleet),
             sessions: Mutex::new(sessions),
             ended: Mutex::new(Vec::new()),
@@ -97,6 +100,25 @@ impl Shared {
     /// PCs and their connections.
     pub(crate) fn fleet(&self) -> MutexGuard<'_, Fleet<Connection>> {
         self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes whoever watches the fleet, after it has changed.
+    pub(crate) fn news(&self, fleet: &Fleet<Connection>) {
+        self.news.send_replace(fleet.revision());
+    }
+
+    /// Takes the sites' municipalities from the records, after they have changed there.
+    pub(crate) async fn learn_sites(&self) -> Result<(), StoreError> {
+        let municipalities = self.store.municipalities().await?;
+        let mut fleet = self.fleet();
+        fleet.learn_sites(municipalities);
+        self.news(&fleet);
+        Ok(())
+    }
+
+    /// Tells when the fleet has changed.
+    pub(crate) fn watch_fleet(&self) -> watch::Receiver<Revision> {
+        self.news.subscribe()
     }
 
     /// Sessions with live streams.

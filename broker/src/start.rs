@@ -153,6 +153,7 @@ pub(crate) async fn open_store(directory: &Directory) -> anyhow::Result<Store> {
 /// Every enrolled PC, for presence.
 async fn load_fleet(store: &Store) -> anyhow::Result<Fleet<Connection>> {
     let mut fleet = Fleet::default();
+    fleet.learn_sites(store.municipalities().await?);
     let mut query = DeviceQuery::default();
     loop {
         let page = store.devices(query.clone()).await?;

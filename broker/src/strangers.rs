@@ -186,7 +186,9 @@ async fn record_device(
         EnrolOutcome::DeviceTaken => return Err(EnrolRefusal::Taken.into()),
     };
     if let Some(row) = shared.store.device(id).await? {
-        shared.fleet().learn(id, known(row));
+        let mut fleet = shared.fleet();
+        fleet.learn(id, known(row));
+        shared.news(&fleet);
     }
     Ok((certificate, outcome))
 }
@@ -200,5 +202,6 @@ pub(crate) fn known(row: distans_broker_store::DeviceRow) -> Known {
         confirmed: row.confirmed,
         enrolled: row.enrolled_at,
         last_seen: row.last_seen,
+        told: row.told,
     }
 }

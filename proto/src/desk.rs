@@ -9,9 +9,9 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::enrol::Refused;
-use crate::facts::Facts;
+use crate::facts::{Facts, Severity};
 use crate::ids::{DeviceId, GroupId, SessionId, SiteId, TechnicianId};
-use crate::link::{DocumentVersions, Documents, SessionRecord};
+use crate::link::{DocumentVersions, Documents, Noted, SessionRecord};
 use crate::text::Untrusted;
 use crate::time::Timestamp;
 use crate::trips::{Booking, EntryRecord, LedgerFilter, Leg, Site};
@@ -58,6 +58,10 @@ pub enum DeskRequest {
     /// Who the broker takes this connection for; answered by `Identity`.
     #[n(12)]
     WhoAmI(#[n(0)] WhoAmI),
+    /// PCs and every change of them from now on; answered by `Device` frames with a `Current`
+    /// after each batch, without end. `Again` between them: forget them all, they are told anew.
+    #[n(13)]
+    Watch(#[n(0)] Watch),
 }
 
 /// The broker's answers.
@@ -93,6 +97,12 @@ pub enum DeskReply {
     /// No.
     #[n(9)]
     Refused(#[n(0)] RefusedOpen),
+    /// All that has changed so far is told; only in the answer to `Watch`.
+    #[n(10)]
+    Current(#[n(0)] Current),
+    /// What the technician may see has changed: forget all PCs, they follow anew.
+    #[n(11)]
+    Again(#[n(0)] Again),
 }
 
 /// Asks for a stream to a PC.
@@ -143,6 +153,15 @@ pub struct DeviceFilter {
     /// With facts and the signed endorsement (`pc`), or without (`pcs`).
     #[n(4)]
     pub details: bool,
+    /// In this municipality, case ignored.
+    #[n(5)]
+    pub municipality: Option<Untrusted>,
+    /// With a finding of this rule.
+    #[n(6)]
+    pub finding: Option<Untrusted>,
+    /// With a finding at least so bad.
+    #[n(7)]
+    pub severity: Option<Severity>,
 }
 
 /// One PC as the broker knows it.
@@ -185,6 +204,27 @@ pub struct Device {
     /// The device's public key, SPKI DER; only with details.
     #[n(11)]
     pub spki: Option<minicbor::bytes::ByteVec>,
+    /// Municipality of the site, if it is known.
+    #[n(12)]
+    pub municipality: Option<Untrusted>,
+    /// What the PC last told; `None` if it never did.
+    #[n(13)]
+    pub told: Option<Told>,
+}
+
+/// The little of a PC's inventory that a list shows. All of it is the PC's word.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Told {
+    /// Version of its agent.
+    #[n(0)]
+    pub agent_version: Option<Untrusted>,
+    /// The person signed in, if any.
+    #[n(1)]
+    pub user: Option<Untrusted>,
+    /// What is wrong with it, worst first.
+    #[n(2)]
+    pub findings: Vec<Noted>,
 }
 
 /// Most token certificates in one [`Publish`], so that it stays within its frame.
@@ -286,6 +326,21 @@ pub struct EditDevice {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct WhoAmI {}
+
+/// Asks for all PCs the technician may see, and their changes.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Watch {}
+
+/// Nothing more has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Current {}
+
+/// What was told before no longer counts.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Again {}
 
 /// Whom the broker sees.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]

@@ -9,7 +9,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::enrol::Refused;
-use crate::facts::Facts;
+use crate::facts::{Facts, Severity};
 use crate::ids::{DeviceId, SessionId};
 use crate::text::Untrusted;
 use crate::time::Timestamp;
@@ -33,6 +33,10 @@ pub enum ToBroker {
     /// The other side sent a message this version does not know.
     #[n(4)]
     Unsupported(#[n(0)] Unsupported),
+    /// What is wrong with the PC as far as its facts tell; after the first `Inventory` and when
+    /// it changed.
+    #[n(5)]
+    Findings(#[n(0)] Standing),
 }
 
 /// From the broker.
@@ -116,6 +120,34 @@ pub struct Documents {
     /// Policy envelope, if newer.
     #[n(1)]
     pub policy: Option<minicbor::bytes::ByteVec>,
+}
+
+/// Most findings in one [`Standing`]; the worst are told.
+pub const NOTED_LIMIT: usize = 32;
+
+/// Longest name of a rule in one [`Noted`], in characters.
+pub const RULE_LIMIT: usize = 64;
+
+/// What is wrong with a PC now, worst first; empty if all is well. At most [`NOTED_LIMIT`] are
+/// told, and the broker keeps no more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Standing {
+    /// Each rule once.
+    #[n(0)]
+    pub findings: Vec<Noted>,
+}
+
+/// A finding by name only: the figures and the advice are read end to end.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(map)]
+pub struct Noted {
+    /// How bad.
+    #[n(0)]
+    pub severity: Severity,
+    /// Name of the rule, at most [`RULE_LIMIT`] characters.
+    #[n(1)]
+    pub rule: Untrusted,
 }
 
 /// Asks for a new outer certificate.

@@ -4,14 +4,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use distans_agent_core::findings::findings;
 use distans_agent_core::journal::Record;
 use distans_agent_core::journal::record::Uploaded;
+use distans_agent_core::standing::{next_look, standing};
 use distans_agent_core::{enrolment, renewal};
 use distans_link::frames::{FrameIoError, FrameReader, write_frame, write_message};
 use distans_proto::facts::Facts;
 use distans_proto::frame::{self, CONTROL_LIMIT, FrameError, RECORD_LIMIT};
 use distans_proto::ids::SessionId;
-use distans_proto::link::{Renew, Renewed, ToAgent, ToBroker, Unsupported};
+use distans_proto::link::{Noted, Renew, Renewed, Standing, ToAgent, ToBroker, Unsupported};
 use distans_trust::certs;
 use distans_trust::issue::new_request;
 use quinn::{RecvStream, SendStream};
@@ -22,16 +24,14 @@ use crate::clock;
 use crate::operations::diagnose::gather;
 use crate::shared::Shared;
 
-/// How often the facts are looked at while the connection stands.
-const FACTS_AGAIN: Duration = Duration::from_secs(3600);
-
 /// How long a receipt may take over a slow line.
 const RECEIPT_TIME: Duration = Duration::from_secs(120);
 
 /// Serves until the stream is over; how long the broker asked to stay away.
 pub(super) async fn serve(shared: &Arc<Shared>, dialled: Dialled) -> Option<Duration> {
     let Dialled { send, receive, .. } = dialled;
-    let mut control = Control { shared, send, sent: HashSet::new(), told: None, asked: None };
+    let mut control =
+        Control { shared, send, sent: HashSet::new(), told: None, standing: None, asked: None };
     if let Err(error) = control.run(receive).await {
         debug!(error = plain(&error), "the control stream is over");
     }
@@ -45,12 +45,15 @@ struct Control<'a> {
     sent: HashSet<SessionId>,
     /// The facts last told.
     told: Option<Facts>,
+    /// The findings last told.
+    standing: Option<Standing>,
     asked: Option<Duration>,
 }
 
 impl Control<'_> {
     async fn run(&mut self, mut receive: FrameReader<RecvStream>) -> Result<(), FrameIoError> {
-        let mut facts = tokio::time::interval(FACTS_AGAIN);
+        let look = tokio::time::sleep(Duration::ZERO);
+        tokio::pin!(look);
         let renewal = tokio::time::sleep(self.renewal_due());
         tokio::pin!(renewal);
         self.send_receipts().await?;
@@ -68,7 +71,10 @@ impl Control<'_> {
                     }
                     Err(error) => return Err(error),
                 },
-                _ = facts.tick() => Box::pin(self.send_facts()).await?,
+                () = &mut look => {
+                    Box::pin(self.send_facts()).await?;
+                    look.as_mut().reset(tokio::time::Instant::now() + next_look(super::random()));
+                }
                 () = self.shared.outbox.notified() => self.send_receipts().await?,
                 () = &mut renewal => {
                     self.ask_for_renewal().await?;
@@ -106,14 +112,21 @@ impl Control<'_> {
         write_message(&mut self.send, message, CONTROL_LIMIT).await
     }
 
-    /// Tells the facts if they are others than before, apart from those that always change.
+    /// Tells the facts if they are others than before, apart from those that always change, and
+    /// what is wrong by them if that is something else.
     async fn send_facts(&mut self) -> Result<(), FrameIoError> {
         let facts = gather().await;
-        if self.told.as_ref().is_some_and(|told| lasting(told) == lasting(&facts)) {
-            return Ok(());
+        let found = findings(&facts, self.shared.status.broker_time(facts.at)).into_iter();
+        let standing = standing(found.map(|finding| Noted { severity: finding.severity, rule: finding.rule }));
+        if self.told.as_ref().is_none_or(|told| lasting(told) != lasting(&facts)) {
+            self.told = Some(facts.clone());
+            self.tell(&ToBroker::Inventory(Box::new(facts))).await?;
         }
-        self.told = Some(facts.clone());
-        self.tell(&ToBroker::Inventory(Box::new(facts))).await
+        if self.standing.as_ref() != Some(&standing) {
+            self.tell(&ToBroker::Findings(standing.clone())).await?;
+            self.standing = Some(standing);
+        }
+        Ok(())
     }
 
     /// Sends what the broker does not have yet and what is settled here.

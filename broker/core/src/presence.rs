@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use distans_proto::desk::DeviceFilter;
+use distans_proto::desk::{DeviceFilter, Told};
 use distans_proto::ids::{DeviceId, GroupId, SiteId};
+use distans_proto::link::{NOTED_LIMIT, Noted, RULE_LIMIT};
 use distans_proto::text::Untrusted;
 use distans_proto::time::Timestamp;
 
@@ -32,6 +33,8 @@ pub struct Known {
     pub enrolled: Timestamp,
     /// When it was last connected, if ever.
     pub last_seen: Option<Timestamp>,
+    /// What it last told about itself, if ever; bounded by whoever takes it.
+    pub told: Option<Told>,
 }
 
 /// One connection among all that ever were; tells an old one of the same PC from the new.
@@ -55,7 +58,13 @@ pub struct Member<H> {
     pub known: Known,
     /// Its connection, if it has one.
     pub online: Option<Online<H>>,
+    /// When it last changed.
+    changed: Revision,
 }
+
+/// A moment in the fleet's history; the later the larger. Zero is before everything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Revision(u64);
 
 /// Why there is no connection to a PC.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,13 +81,26 @@ pub struct Fleet<H> {
     members: BTreeMap<DeviceId, Member<H>>,
     /// Host names in small letters, for looking up by prefix.
     names: BTreeSet<(Box<str>, DeviceId)>,
+    /// Every PC once, by its last change: whoever watches reads on from where it was, however
+    /// slowly, and nothing is kept for it.
+    changes: BTreeSet<(Revision, DeviceId)>,
+    revision: Revision,
+    municipalities: BTreeMap<SiteId, Untrusted>,
     connected: usize,
     next: u64,
 }
 
 impl<H> Default for Fleet<H> {
     fn default() -> Self {
-        Self { members: BTreeMap::new(), names: BTreeSet::new(), connected: 0, next: 0 }
+        Self {
+            members: BTreeMap::new(),
+            names: BTreeSet::new(),
+            changes: BTreeSet::new(),
+            revision: Revision::default(),
+            municipalities: BTreeMap::new(),
+            connected: 0,
+            next: 0,
+        }
     }
 }
 
@@ -94,9 +116,77 @@ impl<H> Fleet<H> {
                 }
             }
             None => {
-                self.members.insert(id, Member { known, online: None });
+                self.members.insert(id, Member { known, online: None, changed: Revision::default() });
             }
         }
+        self.touch(id);
+    }
+
+    /// The PC tells its agent's version and who is signed in. True if that is news.
+    pub fn inventory(&mut self, id: DeviceId, agent_version: Untrusted, user: Option<Untrusted>) -> bool {
+        let Some(member) = self.members.get_mut(&id) else { return false };
+        let findings = member.known.told.as_ref().map(|told| told.findings.clone()).unwrap_or_default();
+        let told = Some(Told { agent_version: Some(agent_version), user, findings });
+        self.tell(id, told)
+    }
+
+    /// The PC tells its findings. True if they are news.
+    pub fn findings(&mut self, id: DeviceId, findings: Vec<Noted>) -> bool {
+        let Some(member) = self.members.get_mut(&id) else { return false };
+        let told = Told { findings, ..member.known.told.clone().unwrap_or_default() };
+        self.tell(id, Some(told))
+    }
+
+    fn tell(&mut self, id: DeviceId, told: Option<Told>) -> bool {
+        let Some(member) = self.members.get_mut(&id) else { return false };
+        if member.known.told == told {
+            return false;
+        }
+        member.known.told = told;
+        self.touch(id);
+        true
+    }
+
+    /// The municipality of each site, all of them. Concerns every PC.
+    pub fn learn_sites(&mut self, municipalities: BTreeMap<SiteId, Untrusted>) {
+        if self.municipalities != municipalities {
+            self.municipalities = municipalities;
+            let ids: Vec<DeviceId> = self.members.keys().copied().collect();
+            ids.into_iter().for_each(|id| self.touch(id));
+        }
+    }
+
+    /// Where a PC stands: its site's municipality, if it is known.
+    pub fn municipality(&self, known: &Known) -> Option<&Untrusted> {
+        known.site.as_ref().and_then(|site| self.municipalities.get(site))
+    }
+
+    /// The PC has changed just now.
+    fn touch(&mut self, id: DeviceId) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        self.changes.remove(&(member.changed, id));
+        self.revision.0 += 1;
+        member.changed = self.revision;
+        self.changes.insert((member.changed, id));
+    }
+
+    /// The newest change.
+    pub const fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// PCs that have changed after `since`, at most `limit`, in the order of their changes: each
+    /// once, as it is now, with the revision to go on from.
+    pub fn changed(
+        &self,
+        since: Revision,
+        limit: usize,
+    ) -> impl Iterator<Item = (Revision, DeviceId, &Member<H>)> {
+        let from = (Revision(since.0 + 1), DeviceId::from_bytes([0; 16]));
+        self.changes
+            .range(from..)
+            .take(limit)
+            .filter_map(|(revision, id)| Some((*revision, *id, self.members.get(id)?)))
     }
 
     /// The PC has a new connection, and gives its name. Returns the number to disconnect with and
@@ -118,6 +208,7 @@ impl<H> Fleet<H> {
             member.known.hostname = hostname;
         }
         self.connected += usize::from(before.is_none());
+        self.touch(id);
         Some((number, before.map(|online| online.handle)))
     }
 
@@ -130,6 +221,7 @@ impl<H> Fleet<H> {
         member.online = None;
         member.known.last_seen = Some(now);
         self.connected -= 1;
+        self.touch(id);
         true
     }
 
@@ -181,12 +273,19 @@ impl<H> Fleet<H> {
             filter.site.as_ref().is_none_or(|site| member.known.site.as_ref() == Some(site))
                 && filter.group.as_ref().is_none_or(|group| member.known.group == *group)
                 && filter.online.is_none_or(|online| member.online.is_some() == online)
+                && filter.municipality.as_ref().is_none_or(|wanted| self.stands_in(member, wanted))
+                && has_finding(member, filter)
         };
         named
             .into_iter()
             .filter_map(|id| Some((id, self.members.get(&id)?)))
             .filter(|(_, member)| matching(member))
             .collect()
+    }
+
+    fn stands_in(&self, member: &Member<H>, wanted: &Untrusted) -> bool {
+        let have = self.municipality(&member.known).map(key);
+        have.is_some_and(|have| have == key(wanted))
     }
 
     fn by_name(&self, name: &str) -> Vec<DeviceId> {
@@ -211,11 +310,41 @@ impl<H> Fleet<H> {
     }
 }
 
+/// True if one finding is of the wanted rule and as bad as wanted.
+fn has_finding<H>(member: &Member<H>, filter: &DeviceFilter) -> bool {
+    if filter.finding.is_none() && filter.severity.is_none() {
+        return true;
+    }
+    member.known.told.iter().flat_map(|told| &told.findings).any(|noted| {
+        filter.finding.as_ref().is_none_or(|rule| noted.rule == *rule)
+            && filter.severity.is_none_or(|least| noted.severity >= least)
+    })
+}
+
+/// Findings as the PC tells them, worst first: at most [`NOTED_LIMIT`], names cut to
+/// [`RULE_LIMIT`], each rule once.
+pub fn bounded_findings(mut findings: Vec<Noted>) -> Vec<Noted> {
+    let mut kept: Vec<Noted> = Vec::new();
+    findings.sort_by_key(|noted| std::cmp::Reverse(noted.severity));
+    for noted in findings {
+        let rule = bounded(&noted.rule, RULE_LIMIT);
+        if kept.len() < NOTED_LIMIT && kept.iter().all(|have| have.rule != rule) {
+            kept.push(Noted { severity: noted.severity, rule });
+        }
+    }
+    kept
+}
+
 /// A host name as the PC tells it, at most [`HOSTNAME_LIMIT`] characters of it.
 pub fn bounded_hostname(hostname: &Untrusted) -> Untrusted {
-    match hostname.raw().char_indices().nth(HOSTNAME_LIMIT) {
-        Some((end, _)) => Untrusted::new(&hostname.raw()[..end]),
-        None => hostname.clone(),
+    bounded(hostname, HOSTNAME_LIMIT)
+}
+
+/// At most so many characters of a text that is kept in memory for every PC.
+pub fn bounded(text: &Untrusted, limit: usize) -> Untrusted {
+    match text.raw().char_indices().nth(limit) {
+        Some((end, _)) => Untrusted::new(&text.raw()[..end]),
+        None => text.clone(),
     }
 }
 
@@ -245,108 +374,4 @@ fn id_range(prefix: &str) -> Option<(DeviceId, DeviceId)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn known(hostname: &str, group: &str) -> Known {
-        Known {
-            hostname: hostname.into(),
-            group: group.parse().expect("a group"),
-            site: None,
-            confirmed: false,
-            enrolled: Timestamp::from_secs(1),
-            last_seen: None,
-        }
-    }
-
-    fn id(first: u8) -> DeviceId {
-        let mut bytes = [0; 16];
-        bytes[0] = first;
-        bytes[1] = 0xcd;
-        DeviceId::from_bytes(bytes)
-    }
-
-    fn fleet() -> Fleet<&'static str> {
-        let mut fleet = Fleet::default();
-        for (first, name) in [(0xa1, "PC-ORSA-01"), (0xa2, "pc-orsa-014"), (0xa3, "PC-Älvdalen")] {
-            fleet.learn(id(first), known(name, "kontor"));
-        }
-        fleet
-    }
-
-    fn named(fleet: &Fleet<&'static str>, name: &str) -> Vec<DeviceId> {
-        let filter = DeviceFilter { name: Some(name.into()), ..DeviceFilter::default() };
-        fleet.find(&filter).into_iter().map(|(id, _)| id).collect()
-    }
-
-    #[test]
-    fn names_match_whole_or_by_prefix_and_tell_when_ambiguous() {
-        let fleet = fleet();
-        assert_eq!(named(&fleet, "pc-orsa-01"), [id(0xa1)], "the whole name wins over a longer one");
-        assert_eq!(named(&fleet, "PC-ORSA-014"), [id(0xa2)]);
-        assert_eq!(named(&fleet, "pc-o"), [id(0xa1), id(0xa2)]);
-        assert_eq!(named(&fleet, "PC-ÄL"), [id(0xa3)]);
-        assert_eq!(named(&fleet, "a2cd"), [id(0xa2)]);
-        assert_eq!(named(&fleet, &id(0xa3).to_string()), [id(0xa3)]);
-        assert_eq!(named(&fleet, "a2c"), []);
-        assert_eq!(named(&fleet, "x"), []);
-    }
-
-    #[test]
-    fn a_new_connection_supersedes_and_the_old_one_cannot_take_it_down() {
-        let mut fleet = fleet();
-        let now = Timestamp::from_secs(10);
-        let pc = id(0xa1);
-        let (first, before) = fleet.connect(pc, "PC-ORSA-01".into(), "first", now).expect("enrolled");
-        assert_eq!(before, None);
-        let (second, before) = fleet.connect(pc, "PC-ORSA-01".into(), "second", now).expect("enrolled");
-        assert_eq!((before, fleet.connected()), (Some("first"), 1));
-        assert!(!fleet.disconnect(pc, first, now));
-        assert_eq!(fleet.reach(pc).map(|(_, handle)| *handle), Ok("second"));
-        assert!(fleet.disconnect(pc, second, Timestamp::from_secs(20)));
-        assert_eq!(fleet.reach(pc).err(), Some(Absent::Offline(Some(Timestamp::from_secs(20)))));
-        assert_eq!(fleet.connected(), 0);
-    }
-
-    #[test]
-    fn a_pc_that_changes_its_name_is_found_by_the_new_one_only() {
-        let mut fleet = fleet();
-        let pc = id(0xa1);
-        fleet.connect(pc, "RECEPTION".into(), "handle", Timestamp::default()).expect("enrolled");
-        assert_eq!(named(&fleet, "recep"), [pc]);
-        assert_eq!(named(&fleet, "pc-orsa-01"), [id(0xa2)], "now only the beginning of the other");
-        fleet.learn(pc, known("PC-7", "skola"));
-        assert_eq!(named(&fleet, "pc-7"), [pc]);
-        assert_eq!(named(&fleet, "recep"), []);
-        assert_eq!(fleet.connected(), 1, "what is learnt does not end a connection");
-    }
-
-    #[test]
-    fn nobody_unknown_is_connected_or_reached() {
-        let mut fleet = fleet();
-        assert!(fleet.connect(id(0xff), "x".into(), "handle", Timestamp::default()).is_none());
-        assert_eq!(fleet.reach(id(0xff)).err(), Some(Absent::Unknown));
-    }
-
-    #[test]
-    fn filters_are_all_required() {
-        let mut fleet = fleet();
-        fleet.learn(id(0xa4), known("pc-orsa-02", "skola"));
-        fleet.connect(id(0xa4), "pc-orsa-02".into(), "handle", Timestamp::default()).expect("enrolled");
-        let filter = |group: &str, online| DeviceFilter {
-            name: Some("pc-orsa".into()),
-            group: Some(group.parse().expect("a group")),
-            online: Some(online),
-            ..DeviceFilter::default()
-        };
-        assert_eq!(fleet.find(&filter("skola", true)).len(), 1);
-        assert_eq!(fleet.find(&filter("skola", false)).len(), 0);
-        assert_eq!(fleet.find(&filter("kontor", false)).len(), 2);
-    }
-
-    #[test]
-    fn host_names_are_bounded() {
-        assert_eq!(bounded_hostname(&"å".repeat(900).as_str().into()).raw().chars().count(), HOSTNAME_LIMIT);
-        assert_eq!(bounded_hostname(&"PC".into()).raw(), "PC");
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! The PCs: listing them, and what a technician may change about one.
 
 use distans_broker_core::admission::{may_record, sight};
-use distans_broker_core::presence::{Known, Member};
+use distans_broker_core::presence::{Fleet, Known, Member};
 use distans_broker_store::DeviceDetails;
 use distans_proto::desk::{DeskReply, Device, DeviceFilter, EditDevice};
 use distans_proto::enrol::RefusalCode;
@@ -23,7 +23,7 @@ pub(super) async fn list(
     let found: Vec<Device> = {
         let fleet = shared.fleet();
         let seen = fleet.find(filter).into_iter().filter(|(_, member)| sight.covers(&member.known.group));
-        seen.map(|(id, member)| summary(id, member)).collect()
+        seen.map(|(id, member)| summary(&fleet, id, member)).collect()
     };
     for device in found {
         let device = if filter.details { detailed(shared, device).await? } else { device };
@@ -44,18 +44,21 @@ pub(super) async fn edit(
     let row = shared.timed(shared.store.edit_device(id, edit.confirm, edit.site)).await?;
     let device = {
         let mut fleet = shared.fleet();
-        // When it was last seen is newer here than on disk; so is its name.
-        let newer = fleet.get(id).map(|member| (member.known.last_seen, member.known.hostname.clone()));
-        let (last_seen, hostname) = newer.unwrap_or((row.last_seen, row.hostname.clone()));
-        fleet.learn(id, Known { last_seen, hostname, ..known(row) });
-        fleet.get(id).map(|member| summary(id, member))
+        // When it was last seen is newer here than on disk; so is what it tells.
+        let newer = fleet.get(id).map(|member| member.known.clone());
+        let recorded = known(row);
+        let Known { last_seen, hostname, told, .. } = newer.unwrap_or_else(|| recorded.clone());
+        fleet.learn(id, Known { last_seen, hostname, told, ..recorded });
+        shared.news(&fleet);
+        fleet.get(id).map(|member| summary(&fleet, id, member))
     };
     let device =
         device.ok_or_else(|| DeskError::refuse(RefusalCode::NotFound, &"no pc with this id is enrolled"))?;
     answer.send(&DeskReply::Device(Box::new(device))).await
 }
 
-fn summary<H>(id: DeviceId, member: &Member<H>) -> Device {
+/// A PC as lists show it.
+pub(super) fn summary<H>(fleet: &Fleet<H>, id: DeviceId, member: &Member<H>) -> Device {
     let known = &member.known;
     Device {
         id,
@@ -70,6 +73,8 @@ fn summary<H>(id: DeviceId, member: &Member<H>) -> Device {
         endorsement: None,
         token_cert: None,
         spki: None,
+        municipality: fleet.municipality(known).cloned(),
+        told: known.told.clone(),
     }
 }
 

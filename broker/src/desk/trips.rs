@@ -59,6 +59,7 @@ pub(super) async fn import(
     let roads = Roads::check(import.sites, import.legs).map_err(|error| wrong(&error))?;
     let factors = import.factor_set.map(FactorSet::parse).transpose().map_err(|error| wrong(&error))?;
     let imported = shared.timed(shared.store.import_sites(roads, factors, technician, now)).await?;
+    shared.learn_sites().await?;
     tracing::info!(revision = imported.revision, new = imported.new_revision, "sites were imported");
     answer.done().await
 }

@@ -1,7 +1,10 @@
 //! PCs: finding them, their facts, where they stand and when they were last here.
 
+use distans_proto::desk::Told;
 use distans_proto::facts::Facts;
 use distans_proto::ids::{DeviceId, SiteId, TokenId};
+use distans_proto::link::Standing;
+use distans_proto::text::Untrusted;
 use sea_orm::ConnectionTrait;
 
 use crate::sites::has_site;
@@ -11,7 +14,8 @@ use crate::{DeviceDetails, DeviceQuery, DeviceRow, Seen, Store, StoreError};
 /// Most rows of one page.
 const PAGE: u32 = 1000;
 
-const ROW: &str = "id, hostname, group_id, site_id, confirmed, enrolled_at, last_seen";
+const ROW: &str = "id, hostname, group_id, site_id, confirmed, enrolled_at, last_seen, \
+                   agent_version, signed_in, findings";
 
 impl Store {
     /// One PC without its large parts.
@@ -107,20 +111,48 @@ impl Store {
         .await
     }
 
-    /// Keeps a PC's newest facts, and its host name from them if they name one.
+    /// Keeps a PC's newest facts, what lists show of them, and its host name if they name one.
     ///
     /// # Errors
     /// If there is no such PC.
     pub async fn put_facts(&self, id: DeviceId, facts: Facts) -> Result<(), StoreError> {
         let bytes = minicbor::to_vec(&facts).map_err(|_| StoreError::Corrupt { what: "facts" })?;
         let name = (!facts.hostname.is_empty()).then(|| facts.hostname.raw().to_owned());
+        let agent_version = facts.agent_version.raw().to_owned();
+        let user = facts.user.map(|user| user.raw().to_owned());
         self.write(move |transaction| {
             Box::pin(async move {
                 let update = "UPDATE device SET facts = $2, hostname = COALESCE($3, hostname), \
-                              hostname_key = COALESCE($4, hostname_key) WHERE id = $1";
+                              hostname_key = COALESCE($4, hostname_key), agent_version = $5, \
+                              signed_in = $6 WHERE id = $1";
                 let key = name.as_deref().map(str::to_lowercase);
-                let values = [id.as_bytes().to_vec().into(), bytes.into(), name.into(), key.into()];
+                let values = [
+                    id.as_bytes().to_vec().into(),
+                    bytes.into(),
+                    name.into(),
+                    key.into(),
+                    agent_version.into(),
+                    user.into(),
+                ];
                 match sql::run(transaction, update, values).await? {
+                    0 => Err(StoreError::NoDevice(id)),
+                    _ => Ok(()),
+                }
+            })
+        })
+        .await
+    }
+
+    /// Keeps a PC's newest findings.
+    ///
+    /// # Errors
+    /// If there is no such PC.
+    pub async fn put_findings(&self, id: DeviceId, standing: Standing) -> Result<(), StoreError> {
+        let bytes = minicbor::to_vec(&standing).map_err(|_| StoreError::Corrupt { what: "findings" })?;
+        self.write(move |transaction| {
+            Box::pin(async move {
+                let update = "UPDATE device SET findings = $2 WHERE id = $1";
+                match sql::run(transaction, update, [id.as_bytes().to_vec().into(), bytes.into()]).await? {
                     0 => Err(StoreError::NoDevice(id)),
                     _ => Ok(()),
                 }
@@ -180,7 +212,25 @@ fn device_row(row: &Row) -> Result<DeviceRow, StoreError> {
         confirmed: row.flag("confirmed")?,
         enrolled_at: row.time("enrolled_at")?,
         last_seen: row.maybe_time("last_seen")?,
+        told: told(row)?,
     })
+}
+
+/// What the PC last told; `None` if nothing of it is recorded.
+fn told(row: &Row) -> Result<Option<Told>, StoreError> {
+    let agent_version: Option<String> = row.get("agent_version")?;
+    let user: Option<String> = row.get("signed_in")?;
+    let findings: Option<Vec<u8>> = row.get("findings")?;
+    if agent_version.is_none() && findings.is_none() {
+        return Ok(None);
+    }
+    // What this version cannot read is no reason to hide the PC.
+    let standing: Option<Standing> = findings.and_then(|bytes| minicbor::decode(&bytes).ok());
+    Ok(Some(Told {
+        agent_version: agent_version.map(Untrusted::new),
+        user: user.map(Untrusted::new),
+        findings: standing.unwrap_or_default().findings,
+    }))
 }
 
 /// A LIKE pattern for texts that start with `prefix`, whatever signs it contains.

@@ -2,6 +2,7 @@
 //!
 //! Times are [`Timestamp`]s (microseconds UTC); bytes are kept as they came.
 
+use distans_proto::desk::Told;
 use distans_proto::ids::{DeviceId, GroupId, SessionId, SiteId, TechnicianId, TokenId};
 use distans_proto::link::SessionRecord;
 use distans_proto::text::Untrusted;
@@ -168,6 +169,8 @@ pub struct DeviceRow {
     pub enrolled_at: Timestamp,
     /// When it was last connected.
     pub last_seen: Option<Timestamp>,
+    /// What it last told, if ever.
+    pub told: Option<Told>,
 }
 
 /// The large parts of one PC's record.

@@ -1,10 +1,13 @@
 //! Sites and road legs by revision, and factor sets.
 
+use std::collections::BTreeMap;
+
 use distans_broker_core::dates::ServiceDate;
 use distans_broker_core::factors::{FactorSet, FactorSetError};
 use distans_broker_core::ledger::{Booking, rules};
 use distans_broker_core::roads::Roads;
 use distans_proto::ids::{SiteId, TechnicianId};
+use distans_proto::text::Untrusted;
 use distans_proto::time::Timestamp;
 use distans_proto::trips::{Leg, Site};
 use sea_orm::ConnectionTrait;
@@ -51,6 +54,14 @@ impl Store {
     pub async fn sites(&self) -> Result<Vec<Site>, StoreError> {
         let select = format!("{SITE} WHERE revision = (SELECT MAX(revision) FROM site_revision) ORDER BY id");
         sql::all(self.readers(), &select, []).await?.iter().map(site).collect()
+    }
+
+    /// The municipality of every site of the newest revision.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn municipalities(&self) -> Result<BTreeMap<SiteId, Untrusted>, StoreError> {
+        Ok(self.sites().await?.into_iter().map(|site| (site.id, site.municipality)).collect())
     }
 }
 

@@ -11,6 +11,7 @@ mod bad_input;
 mod commands;
 mod documents;
 mod enrolment;
+mod fleet;
 mod organisation;
 mod peers;
 mod presence;

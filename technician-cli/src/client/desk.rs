@@ -250,7 +250,7 @@ impl Desk {
 }
 
 /// A new stream; the broker decides how many there may be at once.
-async fn open_bi(connection: &Connection) -> Result<(SendStream, RecvStream), Error> {
+pub(super) async fn open_bi(connection: &Connection) -> Result<(SendStream, RecvStream), Error> {
     match timeout(STREAM_TIME, connection.open_bi()).await {
         Ok(opened) => opened.map_err(|error| dial::closed(&error)),
         Err(_) => Err(Error::Line("the broker lets no further stream through".into())),

@@ -175,6 +175,8 @@ mod tests {
             endorsement: None,
             token_cert: None,
             spki: None,
+            municipality: None,
+            told: None,
         }
     }
 

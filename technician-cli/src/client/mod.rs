@@ -16,6 +16,7 @@
 //! | `keeper`, `settle` | a session's control stream; what its receipt must say |
 //! | [`operation`] | one operation to its end, whatever the line does |
 //! | [`diagnose`] | a diagnosis as it comes, within bounds |
+//! | [`watch`] | all PCs and every change of them |
 //! | [`record`] | signed records of sessions, verified |
 
 mod attach;
@@ -35,6 +36,7 @@ pub mod session;
 mod settle;
 #[cfg(test)]
 mod testing;
+pub mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;

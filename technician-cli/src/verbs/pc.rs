@@ -1,14 +1,15 @@
 //! `distans pc PC`: all that is known about one PC.
 
 use clap::Args;
-use distans_proto::desk::EditDevice;
+use distans_proto::desk::{Device, EditDevice};
 use distans_proto::facts::Facts;
 use serde_json::Value;
 
 use super::App;
-use super::pcs::{as_json, state};
+use super::pcs::{as_json, noted, state};
 use crate::client::Desk;
 use crate::format;
+use crate::say;
 use crate::screen::{Row, Screen, Tone};
 
 /// Arguments of `distans pc`.
@@ -74,15 +75,29 @@ pub async fn perform(app: &App, pc: Pc) -> anyhow::Result<()> {
         ("id", device.id.to_string()),
         ("state", format!("{} {since}", state(app.screen, &device))),
         ("site", device.site.as_ref().map_or_else(|| "not placed yet".into(), ToString::to_string)),
+        ("municipality", device.municipality.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("group", device.group.to_string()),
         ("enrolled", format::local(device.enrolled)),
         ("identity", identity),
+        ("findings", findings(&device)),
     ])?;
     match &device.facts {
         Some(facts) => show_facts(app.screen, facts),
         None => {
             app.screen.hint("no inventory from this PC yet");
             Ok(())
+        }
+    }
+}
+
+/// The PC's findings as it last told them, by name.
+fn findings(device: &Device) -> String {
+    match &device.told {
+        None => String::new(),
+        Some(told) if told.findings.is_empty() => say!(en: "none", sv: "inga"),
+        Some(told) => {
+            let names: Vec<String> = told.findings.iter().map(noted).collect();
+            say!(en: "{} (more with distans doctor)", sv: "{} (mer med distans doctor)", names.join(", "))
         }
     }
 }
