@@ -181,7 +181,7 @@ impl fmt::Debug for Process {
 
 /// Ends a command and everything it started. Cheap to clone.
 #[derive(Clone)]
-pub struct Tree(imp::process::Tree);
+pub struct Tree(pub(crate) imp::process::Tree);
 
 impl Tree {
     /// Kills at once and does not return before no process of the tree lives, or a second has

@@ -49,29 +49,36 @@ struct Kin {
 
 pub(crate) fn start(launch: &Launch) -> Result<(Running, Pipes), StartError> {
     let Some((program, arguments)) = launch.argv.split_first() else { return Err(StartError::Empty) };
-    let mark = fresh_mark();
     let mut command = Command::new(program);
     command
         .args(arguments)
         .stdin(if launch.stdin { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    prepare(&mut command, &launch.run_as)?;
-    command.env(MARK, &mark);
-    let mut child = command.spawn().map_err(|error| why(error, program))?;
-    let leader = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-    let (Some(leader), Some(stdout), Some(stderr)) = (leader, child.stdout.take(), child.stderr.take())
-    else {
-        return Err(StartError::System(io::Error::other("the started command has no pid or pipes")));
+    Who::of(&launch.run_as)?.dress(&mut command);
+    let mut running = Running::spawn(command, program)?;
+    let child = &mut running.child;
+    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(StartError::System(io::Error::other("the started command has no pipes")));
     };
     let stdin = child.stdin.take().map(InputPipe::new);
-    let since = procfs::one(leader.as_raw_nonzero().get()).map_or(0, |entry| entry.started);
-    let kin = Kin { leader, collected: AtomicBool::new(false), mark: format!("{MARK}={mark}"), since };
-    let running = Running { child, tree: Tree(Arc::new(kin)), exit: None };
     Ok((running, Pipes { stdin, stdout: Box::new(stdout), stderr: Box::new(stderr) }))
 }
 
 impl Running {
+    /// Starts a command that [`Who::dress`] has prepared, under a mark of its own.
+    pub(super) fn spawn(mut command: Command, program: &str) -> Result<Self, StartError> {
+        let mark = fresh_mark();
+        command.env(MARK, &mark);
+        let child = command.spawn().map_err(|error| why(error, program))?;
+        let Some(leader) = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) else {
+            return Err(StartError::System(io::Error::other("the started command has no pid")));
+        };
+        let since = procfs::one(leader.as_raw_nonzero().get()).map_or(0, |entry| entry.started);
+        let kin = Kin { leader, collected: AtomicBool::new(false), mark: format!("{MARK}={mark}"), since };
+        Ok(Self { child, tree: Tree(Arc::new(kin)), exit: None })
+    }
+
     pub(crate) fn id(&self) -> u32 {
         u32::try_from(self.tree.0.leader.as_raw_nonzero().get()).unwrap_or_default()
     }
@@ -157,31 +164,41 @@ fn fresh_mark() -> String {
     format!("{}-{now:x}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Sets up rights, environment and folder. Unprivileged we keep our own environment, for
-/// development; as root nothing of the service's environment reaches a command.
-fn prepare(command: &mut Command, run_as: &RunAs) -> Result<(), StartError> {
-    let own = rustix::process::geteuid().as_raw();
-    let other = match run_as {
-        RunAs::User(user) if user.id.0 != own => Some(user),
-        _ => None,
-    };
-    if let Some(user) = other {
-        if !is_privileged() {
-            let reason = io::Error::from(io::ErrorKind::PermissionDenied);
-            return Err(StartError::CannotActAs { user: user.name.clone(), reason });
-        }
-        clean_environment(command, &user.login);
-        become_account(command, &user.login, true)?;
-        return Ok(());
-    }
-    match account::by_uid(own) {
-        Some(account) => {
-            if is_privileged() {
-                clean_environment(command, &account);
+/// Whose rights, environment and folder a command gets.
+pub(super) struct Who {
+    pub(super) account: Account,
+    /// It is not our own account.
+    pub(super) change: bool,
+    /// Unprivileged we keep our own environment, for development; as root nothing of the service's
+    /// environment reaches a command.
+    clean: bool,
+}
+
+impl Who {
+    /// Looks the account up.
+    pub(super) fn of(run_as: &RunAs) -> Result<Self, StartError> {
+        let own = rustix::process::geteuid().as_raw();
+        if let RunAs::User(user) = run_as
+            && user.id.0 != own
+        {
+            if !is_privileged() {
+                let reason = io::Error::from(io::ErrorKind::PermissionDenied);
+                return Err(StartError::CannotActAs { user: user.name.clone(), reason });
             }
-            become_account(command, &account, false)
+            return Ok(Self { account: user.login.clone(), change: true, clean: true });
         }
-        None => become_account(command, &nameless(own), false),
+        Ok(match account::by_uid(own) {
+            Some(account) => Self { account, change: false, clean: is_privileged() },
+            None => Self { account: nameless(own), change: false, clean: false },
+        })
+    }
+
+    /// Prepares a command for it.
+    pub(super) fn dress(&self, command: &mut Command) {
+        if self.clean {
+            clean_environment(command, &self.account);
+        }
+        become_account(command, &self.account, self.change);
     }
 }
 
@@ -213,7 +230,7 @@ fn clean_environment(command: &mut Command, account: &Account) {
 }
 
 /// Between fork and exec: own session, the account's rights, its home.
-fn become_account(command: &mut Command, account: &Account, change: bool) -> Result<(), StartError> {
+fn become_account(command: &mut Command, account: &Account, change: bool) {
     let home = CString::new(account.home.as_os_str().as_bytes()).unwrap_or_default();
     let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
     let groups: Vec<Gid> = account.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
@@ -236,7 +253,6 @@ fn become_account(command: &mut Command, account: &Account, change: bool) -> Res
     // SAFETY: `steps` only makes system calls on data prepared before the fork; it neither
     // allocates nor takes a lock, as the child of a program with threads must not.
     unsafe { command.pre_exec(steps) };
-    Ok(())
 }
 
 fn why(error: io::Error, program: &str) -> StartError {

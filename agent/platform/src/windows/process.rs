@@ -40,29 +40,36 @@ pub(crate) struct Tree(Arc<Job>);
 struct Job(OwnedHandle);
 
 pub(crate) fn start(launch: &Launch) -> Result<(Running, Pipes), StartError> {
-    let job = Job::new()?;
     let (suspended, pipes) = spawn::start_suspended(launch)?;
-    if let Err(error) = job.adopt(&suspended) {
-        // It has not run an instruction yet, and must not outside the job.
-        // SAFETY: the process is open.
-        unsafe { TerminateProcess(suspended.process.as_raw_handle(), KILLED) };
-        return Err(error.into());
-    }
-    let Suspended { process, id, .. } = suspended;
-    let (sender, ended) = oneshot::channel();
-    let waiting = std::thread::Builder::new().name("distans-wait".to_owned()).spawn(move || {
-        // Nobody may be left to hear it.
-        let _ = sender.send(wait_for(&process));
-    });
-    let job = Arc::new(job);
-    if let Err(error) = waiting {
-        job.terminate();
-        return Err(error.into());
-    }
-    Ok((Running { id, job, ended, exit: None }, pipes))
+    Ok((Running::adopt(suspended)?, pipes))
 }
 
 impl Running {
+    /// Puts a process that has not run an instruction yet into a job of its own and lets it run.
+    pub(super) fn adopt(suspended: Suspended) -> Result<Self, StartError> {
+        let adopted = Job::new().and_then(|job| job.adopt(&suspended).map(|()| job));
+        let job = match adopted {
+            Ok(job) => Arc::new(job),
+            Err(error) => {
+                // It must not run outside a job.
+                // SAFETY: the process is open.
+                unsafe { TerminateProcess(suspended.process.as_raw_handle(), KILLED) };
+                return Err(error.into());
+            }
+        };
+        let Suspended { process, id, .. } = suspended;
+        let (sender, ended) = oneshot::channel();
+        let waiting = std::thread::Builder::new().name("distans-wait".to_owned()).spawn(move || {
+            // Nobody may be left to hear it.
+            let _ = sender.send(wait_for(&process));
+        });
+        if let Err(error) = waiting {
+            job.terminate();
+            return Err(error.into());
+        }
+        Ok(Self { id, job, ended, exit: None })
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.id
     }

@@ -1,4 +1,5 @@
-//! Starting a suspended process with three pipes, as ourselves or as a signed-in user.
+//! Starting a suspended process with three pipes or in a pseudo-console, as ourselves or as a
+//! signed-in user.
 
 use std::ffi::c_void;
 use std::fs::File;
@@ -12,13 +13,14 @@ use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_BAD_EXE_FORMAT, ERROR_ELEVATION_REQUIRED, ERROR_FILE_NOT_FOUND, HANDLE,
     HANDLE_FLAG_INHERIT, SetHandleInformation,
 };
+use windows_sys::Win32::System::Console::HPCON;
 use windows_sys::Win32::System::Environment::{CreateEnvironmentBlock, DestroyEnvironmentBlock};
 use windows_sys::Win32::System::RemoteDesktop::WTSQueryUserToken;
 use windows_sys::Win32::System::Threading::{
     CREATE_NO_WINDOW, CREATE_SUSPENDED, CREATE_UNICODE_ENVIRONMENT, CreateProcessAsUserW, CreateProcessW,
     DeleteProcThreadAttributeList, EXTENDED_STARTUPINFO_PRESENT, InitializeProcThreadAttributeList,
-    PROC_THREAD_ATTRIBUTE_HANDLE_LIST, PROCESS_INFORMATION, STARTF_USESTDHANDLES, STARTUPINFOEXW,
-    UpdateProcThreadAttribute,
+    PROC_THREAD_ATTRIBUTE_HANDLE_LIST, PROC_THREAD_ATTRIBUTE_PSEUDOCONSOLE, PROCESS_INFORMATION,
+    STARTF_USESTDHANDLES, STARTUPINFOEXW, UpdateProcThreadAttribute,
 };
 
 use super::sys::{self, check, own, wide};
@@ -47,23 +49,68 @@ struct ChildEnds {
 }
 
 pub(crate) fn start_suspended(launch: &Launch) -> Result<(Suspended, Pipes), StartError> {
-    let token = token_for(&launch.run_as)?;
-    let environment = environment_for(token.as_ref())?;
-    let path = environment.as_ref().map_or_else(
-        || std::env::var("PATH").unwrap_or_default(),
-        |environment| environment.variable("PATH").unwrap_or_default(),
-    );
-    let [program, ..] = launch.argv.as_slice() else { return Err(StartError::Empty) };
-    let file = match command_line::find(program, &path, |file| Path::new(file).is_file()) {
-        Found::Program(file) => file,
-        Found::Batch(file) => return Err(StartError::BatchFile(file)),
-        Found::Nothing => return Err(StartError::NotFound(program.clone())),
-    };
+    let account = Account::of(&launch.run_as)?;
+    let file = account.find(launch.argv.first().ok_or(StartError::Empty)?)?;
     let (ends, pipes) = pipes(launch.stdin)?;
-    let line = command_line::join(&launch.argv);
-    let suspended = create(&file, &line, token.as_ref(), environment.as_ref(), &ends)
-        .map_err(|error| why(error, program))?;
+    let suspended = account.start(&file, &launch.argv, &Wiring::Pipes(&ends))?;
     Ok((suspended, pipes))
+}
+
+/// An empty argument list stands for the account's own command interpreter.
+pub(crate) fn start_in_console(
+    argv: &[String],
+    run_as: &RunAs,
+    console: HPCON,
+) -> Result<Suspended, StartError> {
+    let account = Account::of(run_as)?;
+    let interpreter = [account.variable("COMSPEC").unwrap_or_else(|| "cmd.exe".to_owned())];
+    let argv = if argv.is_empty() { &interpreter[..] } else { argv };
+    let file = account.find(argv.first().ok_or(StartError::Empty)?)?;
+    account.start(&file, argv, &Wiring::Console(console))
+}
+
+/// What a process is wired to.
+enum Wiring<'a> {
+    Pipes(&'a ChildEnds),
+    Console(HPCON),
+}
+
+/// Whose rights and environment a process gets.
+struct Account {
+    /// `None`: our own.
+    token: Option<OwnedHandle>,
+    /// `None`: our own.
+    environment: Option<Environment>,
+}
+
+impl Account {
+    fn of(run_as: &RunAs) -> Result<Self, StartError> {
+        let token = token_for(run_as)?;
+        let environment = environment_for(token.as_ref())?;
+        Ok(Self { token, environment })
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        match &self.environment {
+            Some(environment) => environment.variable(name),
+            None => std::env::var(name).ok(),
+        }
+    }
+
+    fn find(&self, program: &str) -> Result<String, StartError> {
+        let path = self.variable("PATH").unwrap_or_default();
+        match command_line::find(program, &path, |file| Path::new(file).is_file()) {
+            Found::Program(file) => Ok(file),
+            Found::Batch(file) => Err(StartError::BatchFile(file)),
+            Found::Nothing => Err(StartError::NotFound(program.to_owned())),
+        }
+    }
+
+    fn start(&self, file: &str, argv: &[String], wiring: &Wiring<'_>) -> Result<Suspended, StartError> {
+        let line = command_line::join(argv);
+        let (token, environment) = (self.token.as_ref(), self.environment.as_ref());
+        create(file, &line, token, environment, wiring).map_err(|error| why(error, file))
+    }
 }
 
 /// The signed-in user's token; `None` if we need not change.
@@ -110,15 +157,22 @@ fn create(
     line: &str,
     token: Option<&OwnedHandle>,
     environment: Option<&Environment>,
-    ends: &ChildEnds,
+    wiring: &Wiring<'_>,
 ) -> io::Result<Suspended> {
     let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-    let handles = [ends.stdin.as_raw_handle(), ends.stdout.as_raw_handle(), ends.stderr.as_raw_handle()];
-    for handle in handles {
-        // SAFETY: the handle is open.
-        check(unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT) })?;
-    }
-    let inherited = HandleList::new(&handles)?;
+    // With no handles of their own, programs in a console use the console's.
+    let mut handles: [HANDLE; 3] = [ptr::null_mut(); 3];
+    let (attributes, inherits, window) = match wiring {
+        Wiring::Pipes(ends) => {
+            handles = [&ends.stdin, &ends.stdout, &ends.stderr].map(AsRawHandle::as_raw_handle);
+            for handle in handles {
+                // SAFETY: the handle is open.
+                check(unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT) })?;
+            }
+            (Attributes::of_handles(&handles)?, 1, CREATE_NO_WINDOW)
+        }
+        Wiring::Console(console) => (Attributes::of_console(*console)?, 0, 0),
+    };
     let mut desktop = wide("winsta0\\default");
     let mut startup = STARTUPINFOEXW::default();
     startup.StartupInfo.cb = sys::size_of::<STARTUPINFOEXW>();
@@ -127,15 +181,14 @@ fn create(
     if token.is_some() {
         startup.StartupInfo.lpDesktop = desktop.as_mut_ptr();
     }
-    startup.lpAttributeList = inherited.pointer();
+    startup.lpAttributeList = attributes.pointer();
 
     let file = wide(file);
     let mut line = wide(line);
     let folder = environment.and_then(|environment| environment.variable("USERPROFILE")).map(wide);
     let folder = folder.as_ref().map_or(ptr::null(), |folder| folder.as_ptr());
     let block = environment.map_or(ptr::null(), Environment::pointer);
-    let flags =
-        CREATE_SUSPENDED | CREATE_NO_WINDOW | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT;
+    let flags = CREATE_SUSPENDED | window | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT;
     let mut made = PROCESS_INFORMATION::default();
     let startup = (&raw const startup).cast();
     // SAFETY: all texts are zero-terminated and live, the line is writable, the environment is a
@@ -149,7 +202,7 @@ fn create(
                 line.as_mut_ptr(),
                 ptr::null(),
                 ptr::null(),
-                1,
+                inherits,
                 flags,
                 block,
                 folder,
@@ -161,7 +214,7 @@ fn create(
                 line.as_mut_ptr(),
                 ptr::null(),
                 ptr::null(),
-                1,
+                inherits,
                 flags,
                 block,
                 folder,
@@ -176,36 +229,47 @@ fn create(
     }
 }
 
-/// The list of exactly those handles that the child inherits.
-struct HandleList {
+/// The one attribute that a process is made with.
+struct Attributes {
     /// Of pointers, so that it lies as it must.
     room: Vec<usize>,
 }
 
-impl HandleList {
-    /// The handles must outlive the list: it refers to them.
-    fn new(handles: &[HANDLE; 3]) -> io::Result<Self> {
+impl Attributes {
+    /// The list of exactly those handles that the child inherits. They must outlive it: it refers
+    /// to them.
+    fn of_handles(handles: &[HANDLE; 3]) -> io::Result<Self> {
+        let list = Self::empty()?;
+        let value = handles.as_ptr().cast::<c_void>();
+        list.set(PROC_THREAD_ATTRIBUTE_HANDLE_LIST, value, mem::size_of_val(handles))?;
+        Ok(list)
+    }
+
+    /// The console that the child lives in; its handle itself is the value.
+    fn of_console(console: HPCON) -> io::Result<Self> {
+        let list = Self::empty()?;
+        let value = ptr::without_provenance::<c_void>(console.cast_unsigned());
+        list.set(PROC_THREAD_ATTRIBUTE_PSEUDOCONSOLE, value, mem::size_of::<HPCON>())?;
+        Ok(list)
+    }
+
+    fn empty() -> io::Result<Self> {
         let mut size = 0;
         // SAFETY: asks only how much room is needed; fails by design, with the size told.
         unsafe { InitializeProcThreadAttributeList(ptr::null_mut(), 1, 0, &raw mut size) };
         let mut room = vec![0usize; size.div_ceil(mem::size_of::<usize>())];
         // SAFETY: `room` has the size asked for.
         check(unsafe { InitializeProcThreadAttributeList(room.as_mut_ptr().cast(), 1, 0, &raw mut size) })?;
-        let list = Self { room };
-        let attribute = usize::try_from(PROC_THREAD_ATTRIBUTE_HANDLE_LIST).map_err(io::Error::other)?;
-        // SAFETY: the list was made for one attribute; the handles live as long as it is used.
+        Ok(Self { room })
+    }
+
+    fn set(&self, attribute: u32, value: *const c_void, size: usize) -> io::Result<()> {
+        let attribute = usize::try_from(attribute).map_err(io::Error::other)?;
+        // SAFETY: the list was made for one attribute; the callers see to it that the value lives
+        // as long as it is used, or is no pointer to anything.
         check(unsafe {
-            UpdateProcThreadAttribute(
-                list.pointer(),
-                0,
-                attribute,
-                handles.as_ptr().cast::<c_void>(),
-                mem::size_of_val(handles),
-                ptr::null_mut(),
-                ptr::null(),
-            )
-        })?;
-        Ok(list)
+            UpdateProcThreadAttribute(self.pointer(), 0, attribute, value, size, ptr::null_mut(), ptr::null())
+        })
     }
 
     fn pointer(&self) -> *mut c_void {
@@ -213,7 +277,7 @@ impl HandleList {
     }
 }
 
-impl Drop for HandleList {
+impl Drop for Attributes {
     fn drop(&mut self) {
         // SAFETY: the list was initialised and is used no more.
         unsafe { DeleteProcThreadAttributeList(self.pointer()) };
