@@ -62,24 +62,28 @@ mod tests {
     use distans_proto::inner::{Op, OpRequest};
     use distans_proto::ops::look::Top;
 
+    fn top(interval_ms: u32) -> Top {
+        Top { interval_ms, ..Top::default() }
+    }
+
     #[tokio::test]
     async fn items_arrive_whole_however_their_bytes_are_cut() {
-        let request = OpRequest { op: Op::Top(Top { interval_ms: 1000 }), ..command(1, &["true"]) };
+        let request = OpRequest { op: Op::Top(top(1000)), ..command(1, &["true"]) };
         let operation = Operation::new(SESSION, &request);
         let input = operation.input.as_ref().expect("top takes input");
         for interval_ms in [700, 800] {
-            for byte in encode(&Top { interval_ms }, ITEM_LIMIT).expect("short") {
+            for byte in encode(&top(interval_ms), ITEM_LIMIT).expect("short") {
                 input.push(&[byte]).expect("within the window");
             }
         }
         input.end();
         let mut items = ItemsIn::new(&operation);
         for interval_ms in [700, 800] {
-            assert_eq!(items.next().await, Ok(Some(Top { interval_ms })));
+            assert_eq!(items.next().await, Ok(Some(top(interval_ms))));
         }
         assert_eq!(items.next::<Top>().await, Ok(None));
-        operation.send_item(&Top { interval_ms: 900 }).await.expect("short");
+        operation.send_item(&top(900)).await.expect("short");
         let Next::Bytes(Kind::Primary, bytes) = operation.output.next(0) else { panic!("an item") };
-        assert_eq!(decode::<Top>(&bytes[4..]), Ok(Top { interval_ms: 900 }));
+        assert_eq!(decode::<Top>(&bytes[4..]), Ok(top(900)));
     }
 }

@@ -99,17 +99,21 @@ mod tests {
     use super::*;
     use distans_proto::ops::look::Top;
 
+    fn top(interval_ms: u32) -> Top {
+        Top { interval_ms, ..Top::default() }
+    }
+
     #[tokio::test]
     async fn items_arrive_whole_however_their_bytes_are_cut_and_a_long_one_is_refused() {
         let (taker, mut items) = mpsc::channel(4);
         let mut sink = Items::new(taker);
         for interval_ms in [700, 800] {
-            for byte in item_bytes(&Top { interval_ms }).expect("short") {
+            for byte in item_bytes(&top(interval_ms)).expect("short") {
                 sink.write(Stream::Output, &[byte]).await.expect("an item");
             }
         }
-        assert_eq!(items.recv().await, Some(Top { interval_ms: 700 }));
-        assert_eq!(items.recv().await, Some(Top { interval_ms: 800 }));
+        assert_eq!(items.recv().await, Some(top(700)));
+        assert_eq!(items.recv().await, Some(top(800)));
         let error = sink.write(Stream::Output, &[0xff; 4]).await.expect_err("far too long");
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
