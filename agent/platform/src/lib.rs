@@ -6,25 +6,44 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`console`] | the terminal this program is used from: raw keys, size, and its way back |
 //! | [`facts`] | what the machine is and how it is: name, memory, disks, name look-ups |
+//! | [`files`] | names as bytes, permission bits, a file system's sync |
+//! | [`load`], [`logs`], [`software`], [`users`] | how busy it is, its log, its packages, its accounts and logins |
 //! | [`local`] | socket or pipe between the agent and the helper, the peer known |
+//! | [`power`] | restart, shutdown, sign-out, lock; which run of the machine this is |
+//! | [`net`] | interfaces, routes, name servers, sockets |
 //! | [`private`] | owner-only folders, writes that survive a power cut, one-instance lock |
 //! | [`process`] | one command with pipes, and the end of everything it started |
+//! | [`pty`] | a program in a terminal of its own |
+//! | [`processes`] | which processes there are, and ending one |
 //! | [`secret`] | keys at rest: DPAPI where it exists |
+//! | [`services`] | services, and starting and stopping them |
 //! | [`session_user`] | who sits at the machine |
 //! | [`stop`] | when the system or the person asks this program to stop |
 
 #[cfg(any(windows, test))]
 mod command_line;
+pub mod console;
 pub mod facts;
+pub mod files;
+pub mod load;
 pub mod local;
+pub mod logs;
+pub mod net;
+pub mod power;
 pub mod private;
 pub mod process;
+pub mod processes;
+pub mod pty;
 pub mod secret;
+pub mod services;
 pub mod session_user;
+pub mod software;
 pub mod stop;
 mod thread;
 mod user;
+pub mod users;
 
 pub use user::UserId;
 

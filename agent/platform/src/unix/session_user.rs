@@ -39,18 +39,23 @@ async fn signed_in(uid: u32) -> Option<SignedIn> {
 }
 
 async fn active_uid() -> Option<u32> {
+    Some(active_login().await?.1)
+}
+
+/// The active login: its id at the login service, and whose it is.
+pub(crate) async fn active_login() -> Option<(String, u32)> {
     let seat = loginctl(&["show-seat", "seat0", "--property=ActiveSession"]).await?;
     if let Some(session) = properties(&seat).get("ActiveSession").filter(|session| is_id(session))
         && let Some(uid) = uid_of(session).await
     {
-        return Some(uid);
+        return Some(((*session).to_owned(), uid));
     }
     let sessions = loginctl(&["list-sessions", "--no-legend"]).await?;
     for session in sessions.lines().filter_map(|line| line.split_whitespace().next()).take(SESSIONS_LIMIT) {
         if is_id(session)
             && let Some(uid) = uid_of(session).await
         {
-            return Some(uid);
+            return Some((session.to_owned(), uid));
         }
     }
     None

@@ -3,7 +3,7 @@
 use std::{mem, ptr};
 
 use windows_sys::Win32::System::Registry::{
-    HKEY_LOCAL_MACHINE, KEY_READ, RRF_RT_REG_SZ, RegCloseKey, RegGetValueW, RegOpenKeyExW,
+    HKEY_LOCAL_MACHINE, KEY_READ, RRF_RT_REG_DWORD, RRF_RT_REG_SZ, RegCloseKey, RegGetValueW, RegOpenKeyExW,
 };
 
 use super::sys::{narrow, wide};
@@ -30,6 +30,27 @@ pub(crate) fn text(key: &str, value: &str) -> Option<String> {
         )
     };
     (code == 0).then(|| narrow(&room).to_string_lossy().trim().to_owned())
+}
+
+/// A number below HKEY_LOCAL_MACHINE.
+pub(crate) fn number(key: &str, value: &str) -> Option<u32> {
+    let (key, value) = (wide(key), wide(value));
+    let mut number = 0u32;
+    let mut length = u32::try_from(mem::size_of_val(&number)).ok()?;
+    // SAFETY: both names are zero-terminated; `number` is writable for `length` bytes; the kind
+    // may be null.
+    let code = unsafe {
+        RegGetValueW(
+            HKEY_LOCAL_MACHINE,
+            key.as_ptr(),
+            value.as_ptr(),
+            RRF_RT_REG_DWORD,
+            ptr::null_mut(),
+            (&raw mut number).cast(),
+            &raw mut length,
+        )
+    };
+    (code == 0).then_some(number)
 }
 
 /// True if the key exists below HKEY_LOCAL_MACHINE.
