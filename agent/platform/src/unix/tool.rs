@@ -25,8 +25,6 @@ pub(crate) struct Said {
     pub(crate) out: String,
     /// Standard error, its beginning.
     pub(crate) errors: String,
-    /// There was more output than was wanted.
-    pub(crate) cut: bool,
 }
 
 /// A tool's absolute path, if this machine has it.
@@ -86,7 +84,6 @@ pub(crate) async fn run(program: &Path, arguments: &[&str], limit: Duration, mos
             code: status.code(),
             out: String::from_utf8_lossy(&text).into_owned(),
             errors: String::from_utf8_lossy(&complaint).trim().to_owned(),
-            cut,
         })
     };
     match timeout(limit, running).await {
@@ -107,7 +104,7 @@ mod tests {
         assert_eq!((said.code, said.out.as_str(), said.errors.as_str()), (Some(3), "a\n", "b"));
         let endless = "while :; do echo 0123456789; done";
         let said = run(&shell, &["-c", endless], limit, 25).await.expect("ended");
-        assert_eq!((said.out.as_str(), said.cut), ("0123456789\n0123456789\n", true));
+        assert_eq!(said.out, "0123456789\n0123456789\n");
         let late = run(&shell, &["-c", "sleep 600"], Duration::from_millis(50), 10).await;
         assert_eq!(late.expect_err("too late").kind(), io::ErrorKind::TimedOut);
     }
