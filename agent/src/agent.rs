@@ -17,7 +17,7 @@ use crate::journal::{JournalError, Ledger};
 use crate::session::warden;
 use crate::shared::{Parts, Shared};
 use crate::state::{StateDir, StateError};
-use crate::{clock, link, status};
+use crate::{clock, link, machine, status};
 
 /// How long sessions may take to end in good order when the agent stops.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -70,7 +70,8 @@ impl Agent {
         let state = StateDir::open(&config.state)?;
         let enrolled = state.enrolled()?;
         let (tasks, writer) = (TaskTracker::new(), TaskTracker::new());
-        let journal = Ledger::open(&state.journal(), clock::now(), &writer)?;
+        let run_id = machine::run_id(&config);
+        let journal = Ledger::open(&state.journal(), clock::now(), run_id.as_deref(), &writer)?;
         let (helper_dir, reach) = desk::place(&config);
         let listener = LocalListener::bind(&helper_dir, reach)
             .await
@@ -83,6 +84,7 @@ impl Agent {
             trust: enrolled.trust,
             state,
             journal,
+            run_id,
             desk: Arc::new(Desk::default()),
             stop: CancellationToken::new(),
             tasks: tasks.clone(),
@@ -118,13 +120,18 @@ impl Running {
     }
 
     /// Ends sessions in good order (their commands are cut, technicians get the receipt), says
-    /// farewell to the broker and waits until nothing runs any more.
+    /// farewell to the broker and waits until nothing runs any more. A session in which the
+    /// machine was told to go down is the next run's: only that one knows what came of it.
     pub async fn shutdown(self) {
         let Self { shared, tasks, writer, .. } = self;
         let sessions: Vec<_> =
             shared.decisions().sessions.iter().map(distans_agent_core::session::Session::id).collect();
+        let mut left = Vec::new();
         for session in sessions {
-            shared.end_session(session, EndReason::AgentStopped);
+            match shared.leave_to_the_next_run(session) {
+                Some(live) => left.push(live),
+                None => shared.end_session(session, EndReason::AgentStopped),
+            }
         }
         // Whoever does not take the receipt in time finds it at the broker later. Without a
         // connection there is nobody to hand it to.
@@ -132,6 +139,12 @@ impl Running {
             let _ = tokio::time::timeout(FAREWELL, shared.all_settled()).await;
         }
         shared.stop.cancel();
+        for live in left {
+            live.tasks.close();
+            if tokio::time::timeout(FAREWELL, live.tasks.wait()).await.is_err() {
+                warn!("an operation did not end in time");
+            }
+        }
         tasks.close();
         if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
             warn!("some work did not end in time");

@@ -5,6 +5,11 @@
 //! development = false                 # true: commands run as the agent's own user
 //! lookups = ["intranet.mora.se"]      # names a diagnosis looks up, besides the broker's
 //! helper_dir = "/run/distans"         # where the helper finds the agent
+//! log_files = ["/var/log/syslog"]     # read by `logs` instead of the journal (Linux)
+//!
+//! # With development = true only, where the real machine is never restarted:
+//! power_program = ["./pretend"]       # run instead, with restart, shutdown, logoff or lock added
+//! run_id_file = "run-id"              # its text (in the state folder) names the machine's run
 //! ```
 
 use std::ops::Range;
@@ -21,6 +26,9 @@ const LIMIT: u64 = 64 * 1024;
 
 /// Most names a diagnosis looks up.
 const LOOKUPS_LIMIT: usize = 8;
+
+/// Most log files read.
+const LOG_FILES_LIMIT: usize = 16;
 
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +69,12 @@ pub struct Config {
     pub lookups: Vec<String>,
     /// Where the agent listens for helpers; `None` = the default for the way it runs.
     pub helper_dir: Option<PathBuf>,
+    /// Log files that are read instead of the journal.
+    pub log_files: Vec<PathBuf>,
+    /// In development: what runs instead of the system's restart and the like.
+    pub power_program: Option<Vec<String>>,
+    /// In development: the file, beside the state, whose text names the run of the machine.
+    pub run_id_file: Option<PathBuf>,
 }
 
 /// The file as it is written.
@@ -71,12 +85,24 @@ struct File {
     development: Option<bool>,
     lookups: Option<Spanned<Vec<String>>>,
     helper_dir: Option<PathBuf>,
+    log_files: Option<Spanned<Vec<PathBuf>>>,
+    power_program: Option<Spanned<Vec<String>>>,
+    run_id_file: Option<Spanned<PathBuf>>,
 }
 
 impl Config {
     /// The defaults for a state folder.
     pub fn new(state: impl Into<PathBuf>) -> Self {
-        Self { state: state.into(), broker: None, development: false, lookups: Vec::new(), helper_dir: None }
+        Self {
+            state: state.into(),
+            broker: None,
+            development: false,
+            lookups: Vec::new(),
+            helper_dir: None,
+            log_files: Vec::new(),
+            power_program: None,
+            run_id_file: None,
+        }
     }
 
     /// Reads `file`; without one, `agent.toml` in the state folder if it is there.
@@ -110,6 +136,28 @@ impl Config {
         let mut config = Self::new(state);
         config.development = file.development.unwrap_or(false);
         config.helper_dir = file.helper_dir;
+        for (name, span) in [
+            ("power_program", file.power_program.as_ref().map(Spanned::span)),
+            ("run_id_file", file.run_id_file.as_ref().map(Spanned::span)),
+        ] {
+            if span.is_some() && !config.development {
+                return Err(wrong(span, format!("{name} counts only with development = true")));
+            }
+        }
+        config.run_id_file = file.run_id_file.map(Spanned::into_inner);
+        if let Some(program) = file.power_program {
+            if program.get_ref().is_empty() {
+                return Err(wrong(
+                    Some(program.span()),
+                    "power_program is empty, must name a program".to_owned(),
+                ));
+            }
+            config.power_program = Some(program.into_inner());
+        }
+        if let Some(files) = file.log_files {
+            let span = files.span();
+            config.log_files = paths(files.into_inner()).map_err(|problem| wrong(Some(span), problem))?;
+        }
         if let Some(broker) = file.broker {
             let span = broker.span();
             config.broker = Some(address(broker.into_inner()).map_err(|problem| wrong(Some(span), problem))?);
@@ -138,6 +186,16 @@ pub(crate) fn split(text: &str) -> Option<(&str, u16)> {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let port = port.parse().ok().filter(|port| *port != 0)?;
     (!host.is_empty() && host.len() <= 253).then_some((host, port))
+}
+
+fn paths(files: Vec<PathBuf>) -> Result<Vec<PathBuf>, String> {
+    if files.len() > LOG_FILES_LIMIT {
+        return Err(format!("log_files lists {} files, at most {LOG_FILES_LIMIT} are read", files.len()));
+    }
+    match files.iter().find(|file| !file.is_absolute()) {
+        Some(file) => Err(format!("log_files holds {}, must be absolute paths", file.display())),
+        None => Ok(files),
+    }
 }
 
 fn names(names: Vec<String>) -> Result<Vec<String>, String> {
@@ -188,6 +246,10 @@ mod tests {
             ("\ndevelopement = true", "agent.toml:2:", "unknown field"),
             ("lookups = [\n\"a b\"]", "agent.toml:1:", "host names"),
             ("broker =", "agent.toml:1:", ""),
+            ("log_files = [\"x.log\"]", "agent.toml:1:", "absolute"),
+            ("\npower_program = [\"x\"]", "agent.toml:2:", "development"),
+            ("development = true\npower_program = []", "agent.toml:2:", "name a program"),
+            ("run_id_file = \"x\"", "agent.toml:1:", "development"),
         ] {
             let error = parse(text).expect_err(text);
             assert!(error.starts_with(start) && error.contains(part), "{text:?}: {error}");

@@ -66,6 +66,7 @@ pub(crate) struct Ledger {
     state: Arc<Mutex<State>>,
     queue: mpsc::Sender<Append>,
     untouched: Duration,
+    boot_before: Option<String>,
 }
 
 struct Append {
@@ -74,25 +75,32 @@ struct Append {
 }
 
 impl Ledger {
-    /// Reads the journal, repairs what `kill -9` left behind and starts the writer.
-    pub(crate) fn open(path: &Path, now: Timestamp, tasks: &TaskTracker) -> Result<Self, JournalError> {
+    /// Reads the journal, repairs what `kill -9` left behind and starts the writer. `boot` names
+    /// the run of the machine, if the system tells.
+    pub(crate) fn open(path: &Path, now: Timestamp, boot: Option<&str>, tasks: &TaskTracker) -> Result<Self, JournalError> {
         let untouched = untouched(path);
         let (mut disk, mut state) = Disk::open(path, now)?;
-        let unknown = state.interrupted(now);
+        let unknown = state.interrupted(now, boot);
         if !unknown.is_empty() {
             warn!(operations = unknown.len(), "operations were interrupted; their outcome is unknown");
             disk.append(&unknown)?;
             unknown.iter().for_each(|record| state.apply(record));
         }
+        let boot_before = state.boot().map(str::to_owned);
         let state = Arc::new(Mutex::new(state));
         let (queue, receiver) = mpsc::channel(QUEUE);
         tasks.spawn(write(disk, receiver, Arc::clone(&state)));
-        Ok(Self { state, queue, untouched })
+        Ok(Self { state, queue, untouched, boot_before })
     }
 
     /// How long before this start nothing had been written: the agent may have been down as long.
     pub(crate) const fn untouched(&self) -> Duration {
         self.untouched
+    }
+
+    /// The run of the machine in which the agent last started, if that is known.
+    pub(crate) fn boot_before(&self) -> Option<&str> {
+        self.boot_before.as_deref()
     }
 
     /// What the records on disk add up to.

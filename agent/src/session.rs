@@ -9,11 +9,13 @@
 //! | [`attachment`] | one control stream, from the handshake to its end |
 //! | [`granting`] | from a request to a signed and journalled grant |
 //! | [`ending`] | cut, receipt, countersignature; once for every grant |
+//! | [`restart`] | sessions across a restart of the machine |
 //! | [`warden`] | ends sessions whose time is up; takes up those that `kill -9` left behind |
 
 pub(crate) mod attachment;
 pub(crate) mod ending;
 pub(crate) mod granting;
+mod restart;
 pub(crate) mod warden;
 
 use std::collections::HashMap;

@@ -77,6 +77,11 @@ impl Pc {
         Ok(Self { config, id: identity.device, running: None })
     }
 
+    /// How its agent runs from the next start on.
+    pub fn configure(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+    }
+
     /// Starts the agent.
     ///
     /// # Errors

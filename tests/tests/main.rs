@@ -8,6 +8,7 @@ mod documents;
 mod enrol;
 mod malicious_agent;
 mod malicious_broker;
+mod power;
 mod session;
 mod tls;
 mod walls;

@@ -11,6 +11,7 @@
 //! owes exactly one receipt, whatever happens.
 
 mod registry;
+pub mod restart;
 
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,8 @@ use distans_proto::time::Timestamp;
 
 use crate::consent::Plan;
 use crate::rights::Caller;
+
+use restart::Waiting;
 
 pub use registry::Sessions;
 
@@ -81,6 +84,8 @@ pub struct Session {
     last_epoch: u8,
     /// Since when there is no attachment, or the acknowledgement is owed.
     waiting_since: Option<Instant>,
+    /// How long it waits for an attachment.
+    waiting: Waiting,
     operations: usize,
 }
 
@@ -125,6 +130,11 @@ impl Session {
         self.operations
     }
 
+    /// True from a restart that the session may outlive until its technician is back.
+    pub const fn waits_after_restart(&self) -> bool {
+        self.waiting.until.is_some()
+    }
+
     /// Epochs of the live attachments.
     pub fn epochs(&self) -> &[u8] {
         &self.epochs
@@ -135,7 +145,7 @@ impl Session {
         matches!(self.phase, Phase::WaitingAck | Phase::Live)
     }
 
-    /// What the helper shows for as long as it lasts.
+    /// What the helper shows for as long as it lasts; whether it is recorded is policy's to say.
     pub fn shown(&self) -> Started {
         Started {
             session: self.id,
@@ -144,6 +154,7 @@ impl Session {
             scopes: self.scopes,
             purpose: self.purpose.clone(),
             ends: self.expires,
+            recorded: None,
         }
     }
 
@@ -168,7 +179,9 @@ impl Session {
             Phase::WaitingAck if !self.epochs.is_empty() && waited? >= ACK_WINDOW => {
                 Some(EndReason::Abandoned)
             }
-            Phase::WaitingAck | Phase::Live if self.epochs.is_empty() && waited? >= RESUME_WINDOW => {
+            Phase::WaitingAck | Phase::Live
+                if self.epochs.is_empty() && self.waiting.is_over(waited?, now) =>
+            {
                 Some(EndReason::Abandoned)
             }
             _ => None,

@@ -50,7 +50,7 @@ fn path(dir: &tempfile::TempDir) -> PathBuf {
 #[tokio::test]
 async fn many_appends_at_once_are_all_there_after_a_restart() {
     let (dir, tasks) = (tempfile::tempdir().expect("a folder"), TaskTracker::new());
-    let ledger = Ledger::open(&path(&dir), NOW, &tasks).expect("opens");
+    let ledger = Ledger::open(&path(&dir), NOW, None, &tasks).expect("opens");
     ledger.append(vec![granted()]).await.expect("written");
     let appends: Vec<_> = (0..100u8)
         .map(|number| {
@@ -67,7 +67,7 @@ async fn many_appends_at_once_are_all_there_after_a_restart() {
     drop(ledger);
     tasks.close();
     tasks.wait().await;
-    let again = Ledger::open(&path(&dir), NOW, &TaskTracker::new()).expect("opens again");
+    let again = Ledger::open(&path(&dir), NOW, None, &TaskTracker::new()).expect("opens again");
     for number in 0..100u8 {
         let exit =
             again.state().operation(op(number)).and_then(|entry| entry.result.clone()).and_then(|r| r.exit);
@@ -155,13 +155,13 @@ fn old_sessions_are_compacted_away_and_the_chain_of_receipts_goes_on() {
 #[tokio::test]
 async fn a_start_tells_how_long_nothing_was_written() {
     let (dir, tasks) = (tempfile::tempdir().expect("a folder"), TaskTracker::new());
-    drop(Ledger::open(&path(&dir), NOW, &tasks).expect("opens"));
+    drop(Ledger::open(&path(&dir), NOW, None, &tasks).expect("opens"));
     let hour = Duration::from_secs(3600);
     let file = OpenOptions::new().write(true).open(path(&dir)).expect("opens");
     file.set_modified(std::time::SystemTime::now() - hour).expect("our own");
-    let ledger = Ledger::open(&path(&dir), NOW, &tasks).expect("opens");
+    let ledger = Ledger::open(&path(&dir), NOW, None, &tasks).expect("opens");
     assert!(ledger.untouched() >= hour);
-    let again = Ledger::open(&path(&tempfile::tempdir().expect("a folder")), NOW, &tasks).expect("opens");
+    let again = Ledger::open(&path(&tempfile::tempdir().expect("a folder")), NOW, None, &tasks).expect("opens");
     assert_eq!(again.untouched(), Duration::MAX);
 }
 

@@ -216,17 +216,23 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'_, R, W> {
 
     /// Back in a session.
     async fn come_back(&mut self, caller: &Caller) -> Result<(Arc<Live>, u8), Stop> {
-        let epoch = {
+        let (epoch, after_restart) = {
             let mut decisions = self.shared.decisions();
             let decisions = &mut *decisions;
             let place = self.shared.place(&decisions.trust);
-            decisions.sessions.attach(&place, caller, self.session, Instant::now())?
+            let session = decisions.sessions.get(self.session);
+            let after_restart = session.is_some_and(|session| session.waits_after_restart());
+            (decisions.sessions.attach(&place, caller, self.session, Instant::now())?, after_restart)
         };
         let Some(live) = self.shared.live(self.session) else {
             return Err(refusal(DeniedBy::Session, "the session is over").into());
         };
+        if after_restart && let Err(denied) = self.shared.is_back(self.session).await {
+            self.shared.decisions().sessions.detach(self.session, epoch, Instant::now());
+            return Err(denied.into());
+        }
         live.attach(epoch, self.control.keys().clone());
-        info!(session = %self.session, epoch, "the technician is back");
+        info!(session = %self.session, epoch, after_restart, "the technician is back");
         let resumed = ToTechnician::Resumed(Resumed { epoch, envelope: live.grant.clone() });
         self.attach_or_give_up(&live, epoch, &resumed).await?;
         Ok((live, epoch))
@@ -282,7 +288,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'_, R, W> {
                 let shown = {
                     let mut decisions = self.shared.decisions();
                     decisions.sessions.acknowledged(live.id, Instant::now())?;
-                    decisions.sessions.get(live.id).map(distans_agent_core::session::Session::shown)
+                    decisions.shown(live.id)
                 };
                 if let Some(shown) = shown {
                     self.shared.desk.started(shown);

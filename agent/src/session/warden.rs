@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use distans_agent_core::journal::Record;
-use distans_agent_core::journal::record::SessionEnded;
+use distans_agent_core::journal::record::{SessionEnded, Started};
 use distans_agent_core::journal::state::SessionEntry;
 use distans_agent_core::rights::Caller;
-use distans_agent_core::session::RESUME_WINDOW;
+use distans_agent_core::session::restart::{AfterStart, Start, after_start};
 use distans_e2e::receipt::EndReason;
 use distans_proto::ids::SessionId;
 use distans_trust::certs;
@@ -38,31 +38,43 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
     }
 }
 
-/// After a start: sessions without an end can be come back to, as after a lost line and no
-/// longer than that; what cannot be taken up ends, and its receipt is owed.
+/// After a start: sessions without an end can be come back to as far as
+/// [`after_start`] says; the others end, and their receipts are owed.
 pub(crate) async fn take_up(shared: &Arc<Shared>) {
+    let start = Start {
+        boot_before: shared.journal.boot_before(),
+        boot: shared.run_id.as_deref(),
+        untouched: shared.journal.untouched(),
+        now: clock::now(),
+    };
     let open: Vec<(SessionId, SessionEntry)> =
         shared.journal.state().open_sessions().map(|(id, entry)| (id, entry.clone())).collect();
-    let too_late = shared.journal.untouched() >= RESUME_WINDOW;
+    let may_resume = {
+        let decisions = shared.decisions();
+        decisions.trust.policy().and_then(|policy| policy.may_resume_after_restart(&shared.identity.group))
+    };
     let mut over = Vec::new();
     for (session, entry) in open {
+        let waiting = match after_start(&entry, &start, may_resume) {
+            AfterStart::Back(waiting) => waiting,
+            AfterStart::Over(reason) => {
+                info!(%session, reason = reason.words(), "a session of the earlier run ended with it");
+                over.push((session, reason));
+                continue;
+            }
+        };
         let Some((live, caller)) = restored(session, &entry) else {
             warn!(%session, "a session of the earlier run cannot be read");
             over.push((session, EndReason::AgentStopped));
             continue;
         };
-        if too_late {
-            info!(%session, "a session of the earlier run ended with it");
-            over.push((session, EndReason::Abandoned));
-            continue;
-        }
         info!(%session, "a session of the earlier run can be come back to");
         let shown = {
             let mut decisions = shared.decisions();
             let decisions = &mut *decisions;
             let place = shared.place(&decisions.trust);
-            decisions.sessions.restore(session, &entry, caller, &place, Instant::now());
-            decisions.sessions.get(session).map(distans_agent_core::session::Session::shown)
+            decisions.sessions.restore(session, &entry, caller, waiting, &place, Instant::now());
+            decisions.shown(session)
         };
         shared.add_live(Arc::new(live));
         if let Some(shown) = shown {
@@ -71,9 +83,12 @@ pub(crate) async fn take_up(shared: &Arc<Shared>) {
     }
     let at = clock::now();
     let ends = over.into_iter().map(|(session, reason)| SessionEnded { session, at, reason });
-    let ends: Vec<Record> = ends.map(Record::SessionEnded).collect();
-    if !ends.is_empty()
-        && let Err(error) = shared.journal.append(ends).await
+    // In one with the ends: a run that is written down before them would look like the sessions' own.
+    let boot = start.boot.filter(|boot| start.boot_before != Some(boot));
+    let started = boot.map(|boot| Record::Started(Started { at, boot: boot.to_owned() }));
+    let records: Vec<Record> = ends.map(Record::SessionEnded).chain(started).collect();
+    if !records.is_empty()
+        && let Err(error) = shared.journal.append(records).await
     {
         error!(%error, "the end of sessions of the earlier run could not be journalled");
     }

@@ -3,18 +3,29 @@
 use minicbor::{Decode, Encode};
 
 use crate::text::Untrusted;
+use crate::time::Timestamp;
 
-/// What to do with the PC, after a warning that the person there may cancel.
+/// Longest warning, in seconds.
+pub const DELAY_LIMIT: u16 = 3600;
+
+/// Longest text to the person at the PC, in characters.
+pub const TEXT_LIMIT: usize = 500;
+
+/// Most broadcast addresses a wake-up call is sent to.
+pub const BROADCASTS_LIMIT: usize = 4;
+
+/// What to do with the PC, after a warning that the person there may cancel. Answered by
+/// [`PowerNews`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Power {
     /// What.
     #[n(0)]
     pub action: PowerAction,
-    /// Seconds of warning.
+    /// Seconds of warning, at most [`DELAY_LIMIT`].
     #[n(1)]
     pub delay_s: u16,
-    /// What the person at the PC is told besides.
+    /// What the person at the PC is told besides, at most [`TEXT_LIMIT`] characters.
     #[n(2)]
     pub text: Option<Untrusted>,
 }
@@ -37,11 +48,97 @@ pub enum PowerAction {
     Lock,
 }
 
-/// Wakes a PC that sleeps or is off.
+impl PowerAction {
+    /// Its name, in JSON and for programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::ShutDown => "shutdown",
+            Self::SignOut => "logoff",
+            Self::Lock => "lock",
+        }
+    }
+
+    /// True if the machine, and with it the agent, goes down.
+    pub const fn takes_the_pc_down(self) -> bool {
+        matches!(self, Self::Restart | Self::ShutDown)
+    }
+}
+
+/// How a power operation comes along.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum PowerNews {
+    /// The warning runs.
+    #[n(0)]
+    Warning(#[n(0)] Countdown),
+    /// It will not be done.
+    #[n(1)]
+    CalledOff(#[n(0)] CalledOff),
+    /// The system has been told to go down; the result comes after the start.
+    #[n(2)]
+    GoingDown(#[n(0)] GoingDown),
+}
+
+/// A warning that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Countdown {
+    /// Seconds of it.
+    #[n(0)]
+    pub seconds: u16,
+    /// True if somebody at the PC sees it and can cancel.
+    #[n(1)]
+    pub seen: bool,
+    /// Who is signed in, if the system tells.
+    #[n(2)]
+    pub user: Option<Untrusted>,
+}
+
+/// Who called it off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum CalledOff {
+    /// The person at the PC.
+    #[n(0)]
+    Person,
+    /// The technician.
+    #[n(1)]
+    Technician,
+}
+
+/// The PC goes down.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct GoingDown {
+    /// Names the run of the machine that ends now.
+    #[n(0)]
+    pub boot: Untrusted,
+    /// Until when the session can be come back to; `None` = it ends here.
+    #[n(1)]
+    pub until: Option<Timestamp>,
+}
+
+/// Wakes a PC that sleeps or is off. Answered by [`Woken`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Wake {
     /// Hardware address of its network card.
     #[cbor(n(0), with = "minicbor::bytes")]
     pub mac: [u8; 6],
+    /// IPv4 broadcast addresses of the segments it was seen on, at most [`BROADCASTS_LIMIT`].
+    /// Only those that are this PC's own are used.
+    #[n(1)]
+    pub broadcasts: Vec<[u8; 4]>,
+}
+
+/// A wake-up call that was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Woken {
+    /// To these addresses, as `address:port`.
+    #[n(0)]
+    pub to: Vec<Untrusted>,
+    /// Packets in all.
+    #[n(1)]
+    pub packets: u32,
 }

@@ -43,6 +43,15 @@ pub enum Record {
     /// The broker has the session's record on its disk.
     #[n(9)]
     Uploaded(#[n(0)] Uploaded),
+    /// The agent has started.
+    #[n(10)]
+    Started(#[n(0)] Started),
+    /// The machine is about to be told to go down, by an operation of a session.
+    #[n(11)]
+    GoingDown(#[n(0)] GoingDown),
+    /// That did not happen, or the technician is back after it: what it allowed is used up.
+    #[n(12)]
+    GoingDownOver(#[n(0)] GoingDownOver),
 }
 
 /// Ties a file to the one it replaces.
@@ -220,6 +229,48 @@ pub struct Receipt {
 #[cbor(map)]
 pub struct Uploaded {
     /// The session.
+    #[n(0)]
+    pub session: SessionId,
+}
+
+/// A start of the agent.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Started {
+    /// When.
+    #[n(0)]
+    pub at: Timestamp,
+    /// Names the run of the machine; another after every start of it.
+    #[n(1)]
+    pub boot: String,
+}
+
+/// A machine that is about to go down.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct GoingDown {
+    /// In which session.
+    #[n(0)]
+    pub session: SessionId,
+    /// By which operation; its result is known after the next start.
+    #[n(1)]
+    pub op: OpId,
+    /// When.
+    #[n(2)]
+    pub at: Timestamp,
+    /// Until when the session may be come back to; `None` = it ends with this run.
+    #[n(3)]
+    pub until: Option<Timestamp>,
+    /// The run of the machine that ends.
+    #[n(4)]
+    pub boot: String,
+}
+
+/// A machine that did not go down, or is up again and was come back to.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct GoingDownOver {
+    /// In which session.
     #[n(0)]
     pub session: SessionId,
 }

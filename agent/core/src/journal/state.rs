@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use distans_e2e::receipt::{EndReason, FIRST_HEAD, OperationLine};
 use distans_proto::ids::{OpId, SessionId, TechnicianId};
-use distans_proto::inner::{OpResult, Outcome};
+use distans_proto::inner::{Op, OpResult, Outcome};
 use distans_proto::scope::ScopeSet;
 use distans_proto::text::Untrusted;
 use distans_proto::time::Timestamp;
 use distans_trust::hash::Sha256;
 
-use super::record::{OpAcknowledged, OpFinished, Record};
+use super::record::{GoingDown, GoingDownOver, OpAcknowledged, OpFinished, Record, Started};
 
 /// How long results are kept for repeats, and sessions for the record.
 pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
@@ -47,6 +47,8 @@ pub struct SessionEntry {
     pub operations: Vec<OpId>,
     /// True after the broker acknowledged the record.
     pub uploaded: bool,
+    /// The machine was told to go down in it, and nobody has come back since.
+    pub going_down: Option<GoingDown>,
 }
 
 /// The signed papers of a session.
@@ -77,6 +79,8 @@ pub struct OpEntry {
     pub result: Option<OpResult>,
     /// True after the technician knows.
     pub acknowledged: bool,
+    /// It takes the machine down, and does nothing before [`Record::GoingDown`].
+    takes_the_pc_down: bool,
 }
 
 impl OpEntry {
@@ -100,6 +104,23 @@ fn unknown() -> OpResult {
     OpResult { outcome: Outcome::Unknown, exit: None, bytes: 0, text }
 }
 
+/// What is said of one that was to take the machine down and had not come so far.
+fn not_done() -> OpResult {
+    let text = Some("the agent was interrupted before the PC was told to go down; nothing was done".into());
+    OpResult { outcome: Outcome::NotStarted, exit: None, bytes: 0, text }
+}
+
+/// What is said, at a start in the run `boot`, of an operation that told the machine to go down.
+/// Only another run proves it; without one the order may still be on its way.
+fn went_down(going: &GoingDown, boot: Option<&str>) -> OpResult {
+    let Some(boot) = boot.filter(|boot| *boot != going.boot) else {
+        let text = "the agent has started again, but the PC has not: the order may have been lost";
+        return OpResult { outcome: Outcome::Unknown, exit: None, bytes: 0, text: Some(text.into()) };
+    };
+    let text = format!("the PC has started anew: run {boot}, before it {}", going.boot);
+    OpResult { outcome: Outcome::Completed, exit: None, bytes: 0, text: Some(text.into()) }
+}
+
 /// All the journal holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
@@ -107,6 +128,7 @@ pub struct State {
     sessions: BTreeMap<SessionId, SessionEntry>,
     operations: BTreeMap<OpId, OpEntry>,
     oldest: Option<Timestamp>,
+    start: Option<Started>,
 }
 
 impl Default for State {
@@ -118,12 +140,18 @@ impl Default for State {
 impl State {
     /// Of an empty journal.
     pub const fn new() -> Self {
-        Self { receipts: FIRST_HEAD, sessions: BTreeMap::new(), operations: BTreeMap::new(), oldest: None }
+        Self { receipts: FIRST_HEAD, sessions: BTreeMap::new(), operations: BTreeMap::new(), oldest: None, start: None }
     }
 
     /// Head of the chain of this PC's receipts.
     pub const fn receipt_head(&self) -> Sha256 {
         self.receipts
+    }
+
+    /// The run of the machine in which the agent last started; `None` if the journal is older
+    /// than this record.
+    pub fn boot(&self) -> Option<&str> {
+        self.start.as_ref().map(|start| start.boot.as_str())
     }
 
     /// Takes one record in. A record about something unknown changes nothing: the part of the
@@ -150,6 +178,7 @@ impl State {
                     ended: None,
                     operations: Vec::new(),
                     uploaded: false,
+                    going_down: None,
                 });
             }
             Record::GrantAcked(acked) => {
@@ -170,6 +199,7 @@ impl State {
                             line: OperationLine::new(accepted.op, &accepted.content, &unknown()),
                             result: None,
                             acknowledged: false,
+                            takes_the_pc_down: matches!(&accepted.content, Op::Power(power) if power.action.takes_the_pc_down()),
                         },
                     );
                 }
@@ -206,6 +236,17 @@ impl State {
                 if let Some(session) = self.sessions.get_mut(&uploaded.session) {
                     session.uploaded = true;
                     session.papers = None;
+                }
+            }
+            Record::Started(started) => self.start = Some(started.clone()),
+            Record::GoingDown(going) => {
+                if let Some(session) = self.sessions.get_mut(&going.session) {
+                    session.going_down = Some(going.clone());
+                }
+            }
+            Record::GoingDownOver(GoingDownOver { session }) => {
+                if let Some(session) = self.sessions.get_mut(session) {
+                    session.going_down = None;
                 }
             }
         }
@@ -249,13 +290,22 @@ impl State {
         })
     }
 
-    /// At a start: the records that say of every operation left running that nobody knows how
-    /// it ended ("okänt utfall").
-    pub fn interrupted(&self, now: Timestamp) -> Vec<Record> {
+    /// At a start in the run `boot` of the machine: the records that say of every operation left
+    /// running how it ended. Of most nobody knows ("okänt utfall"); one that told the machine to
+    /// go down has done so if this is another run.
+    pub fn interrupted(&self, now: Timestamp, boot: Option<&str>) -> Vec<Record> {
         self.operations
             .iter()
             .filter(|(_, operation)| operation.result.is_none())
-            .map(|(op, _)| Record::OpFinished(OpFinished { op: *op, at: now, result: unknown() }))
+            .map(|(op, operation)| {
+                let going = self.sessions.get(&operation.session).and_then(|entry| entry.going_down.as_ref());
+                let result = match going.filter(|going| going.op == *op) {
+                    Some(going) => went_down(going, boot),
+                    None if operation.takes_the_pc_down => not_done(),
+                    None => unknown(),
+                };
+                Record::OpFinished(OpFinished { op: *op, at: now, result })
+            })
             .collect()
     }
 
@@ -284,6 +334,10 @@ impl State {
     pub fn keeps(&self, record: &Record, now: Timestamp) -> bool {
         let session = match record {
             Record::Begin(_) => return false, // the new file has its own
+            Record::Started(started) => return self.start.as_ref() == Some(started),
+            Record::GoingDown(GoingDown { session, .. }) | Record::GoingDownOver(GoingDownOver { session }) => {
+                *session
+            }
             Record::Granted(granted) => granted.session,
             Record::GrantAcked(acked) | Record::ReceiptAcked(acked) => acked.session,
             Record::OpAccepted(accepted) => accepted.session,
@@ -305,11 +359,13 @@ impl State {
 mod tests {
     use super::super::record::{Countersigned, Granted, OpAccepted, Receipt, SessionEnded, Uploaded};
     use super::*;
-    use distans_proto::inner::{Diagnose, Op};
+    use distans_proto::inner::Op;
+    use distans_proto::ops::diagnose::Diagnose;
 
     const START: Timestamp = Timestamp::from_secs(1_780_000_000);
     const OP: OpId = OpId::from_bytes([7; 16]);
     const SESSION: SessionId = SessionId::from_bytes([1; 16]);
+    const BOOT: &str = "run-1";
 
     fn granted(session: SessionId, at: Timestamp) -> Record {
         Record::Granted(Box::new(Granted {
@@ -332,7 +388,7 @@ mod tests {
             op,
             session: SESSION,
             at: START,
-            content: Op::Diagnose(Diagnose { now: START }),
+            content: Op::Diagnose(Diagnose { now: START, only: None }),
         })
     }
 
@@ -367,11 +423,60 @@ mod tests {
     #[test]
     fn an_operation_cut_by_kill_9_is_unknown() {
         let mut state = state(&[granted(SESSION, START), accepted(OP)]);
-        let repair = state.interrupted(START);
+        let repair = state.interrupted(START, Some(BOOT));
         repair.iter().for_each(|record| state.apply(record));
         let result = state.operation(OP).and_then(|operation| operation.result.clone()).expect("closed");
         assert_eq!(result.outcome, Outcome::Unknown);
-        assert!(state.interrupted(START).is_empty());
+        assert!(state.interrupted(START, Some(BOOT)).is_empty());
+    }
+
+    fn going_down() -> Record {
+        let going = GoingDown { session: SESSION, op: OP, at: START, until: None, boot: BOOT.to_owned() };
+        Record::GoingDown(going)
+    }
+
+    #[test]
+    fn a_restart_cut_during_the_warning_was_not_done() {
+        let power = Power { action: PowerAction::Restart, delay_s: 60, text: None };
+        let accepted = OpAccepted { op: OP, session: SESSION, at: START, content: Op::Power(power) };
+        for (going, outcome) in [(false, Outcome::NotStarted), (true, Outcome::Completed)] {
+            let mut state = state(&[granted(SESSION, START), Record::OpAccepted(accepted.clone())]);
+            if going {
+                state.apply(&going_down());
+            }
+            state.interrupted(START, Some("run-2")).iter().for_each(|record| state.apply(record));
+            assert_eq!(state.lines(SESSION).pop().expect("its line").outcome, outcome);
+        }
+    }
+
+    #[test]
+    fn a_restart_is_done_only_if_the_machine_started_anew() {
+        for (boot, outcome) in [(BOOT, Outcome::Unknown), ("run-2", Outcome::Completed)] {
+            let mut state = state(&[granted(SESSION, START), accepted(OP), going_down()]);
+            state.interrupted(START, Some(boot)).iter().for_each(|record| state.apply(record));
+            let line = state.lines(SESSION).pop().expect("its line");
+            assert_eq!(line.outcome, outcome, "{boot}");
+        }
+        // An operation beside it is cut by it, and a restart that was called off restarted nothing.
+        let other = OpId::from_bytes([8; 16]);
+        let over = Record::GoingDownOver(GoingDownOver { session: SESSION });
+        for records in [
+            vec![granted(SESSION, START), accepted(other), going_down()],
+            vec![granted(SESSION, START), accepted(OP), going_down(), over],
+        ] {
+            let mut state = state(&records);
+            state.interrupted(START, Some("run-2")).iter().for_each(|record| state.apply(record));
+            assert_eq!(state.lines(SESSION).pop().expect("its line").outcome, Outcome::Unknown);
+        }
+    }
+
+    #[test]
+    fn the_newest_start_stays_when_the_journal_is_compacted() {
+        let started = |boot: &str| Record::Started(Started { at: START, boot: boot.to_owned() });
+        let records = [started("run-1"), started("run-2")];
+        let state = state(&records);
+        assert_eq!(state.boot(), Some("run-2"));
+        assert_eq!(records.map(|record| state.keeps(&record, START.plus(KEPT * 3))), [false, true]);
     }
 
     #[test]
@@ -391,7 +496,7 @@ mod tests {
         for cut in 1..=life.len() {
             let mut state = state(&life[..cut]);
             // What the shell does after a start.
-            state.interrupted(START).iter().for_each(|record| state.apply(record));
+            state.interrupted(START, Some(BOOT)).iter().for_each(|record| state.apply(record));
             if state.open_sessions().next().is_some() {
                 state.apply(&ended());
             }

@@ -11,6 +11,7 @@ use distans_proto::scope::ScopeSet;
 use distans_proto::text::Untrusted;
 use distans_proto::time::Timestamp;
 
+use super::restart::Waiting;
 use super::{ATTACHMENTS_LIMIT, Next, Offer, Phase, QUESTIONS_LIMIT, SESSIONS_LIMIT, Session};
 use crate::consent::{Answer, Plan, plan, still};
 use crate::journal::state::SessionEntry;
@@ -89,6 +90,7 @@ impl Sessions {
             epochs: Vec::new(),
             last_epoch: 0,
             waiting_since: None,
+            waiting: Waiting::AS_USUAL,
             operations: 0,
         };
         let next = if session.plan.ask.is_empty() {
@@ -179,6 +181,7 @@ impl Sessions {
         }
         let epoch = session.next_epoch();
         session.epochs.push(epoch);
+        session.waiting = Waiting::AS_USUAL;
         session.waiting_since = (session.phase == Phase::WaitingAck).then_some(instant);
         Ok(epoch)
     }
@@ -234,6 +237,11 @@ impl Sessions {
                 return false;
             }
             let Ok(rights) = place.rights(&session.caller) else { return true };
+            if session.waits_after_restart()
+                && rights.policy.may_resume_after_restart(place.group).is_none()
+            {
+                return true;
+            }
             let wanted = if session.phase == Phase::Asking { session.plan.ask } else { session.scopes };
             wanted
                 .iter()
@@ -242,13 +250,14 @@ impl Sessions {
         self.sessions.values().filter(|session| is_revoked(session)).map(|session| session.id).collect()
     }
 
-    /// Takes up a session that the journal says was granted and not ended, after a restart of
-    /// the agent. It can be come back to like after a lost line.
+    /// Takes up a session that the journal says was granted and not ended, after a start of the
+    /// agent; [`super::restart`] says whether and for how long.
     pub fn restore(
         &mut self,
         id: SessionId,
         entry: &SessionEntry,
         caller: Caller,
+        waiting: Waiting,
         place: &Place<'_>,
         instant: Instant,
     ) {
@@ -277,6 +286,7 @@ impl Sessions {
                 epochs: Vec::new(),
                 last_epoch: 0,
                 waiting_since: Some(instant),
+                waiting,
                 operations: entry.operations.len(),
             },
         );
