@@ -1,5 +1,7 @@
 //! The person's side of the conversation, second by second.
 
+use distans_proto::local::{Choice, Spoken, Warn};
+use distans_proto::ops::power::PowerAction;
 use distans_proto::scope::Scope;
 
 use super::*;
@@ -18,6 +20,7 @@ pub(crate) fn ask() -> Ask {
         announced: ScopeSet::EMPTY.with(Scope::Diagnose),
         minutes: 30,
         timeout_s: 60,
+        recorded: None,
     }
 }
 
@@ -29,6 +32,7 @@ fn started() -> Started {
         scopes: ScopeSet::EMPTY.with(Scope::Command),
         purpose: "Skrivaren".into(),
         ends: Timestamp::from_secs(1800),
+        recorded: None,
     }
 }
 
@@ -97,7 +101,7 @@ fn choosing_a_part_asks_which_and_a_stray_j_gives_nothing() {
     let mut world = World::new(None);
     world.message(0, ToHelper::Ask(ask()));
     assert_eq!(world.line(5000, "d"), []);
-    assert_eq!(world.desk.prompt(), Some(Language::Swedish.which()));
+    assert_eq!(world.desk.prompt(), Some(Language::Swedish.which().to_owned()));
     assert_eq!(answers(&world.line(6000, "j")), [], "all was not meant");
     assert_eq!(answers(&world.line(7000, "3")), [], "there is no third");
     assert_eq!(answers(&world.line(8000, "2")), [(1, ScopeSet::EMPTY.with(Scope::CommandSystem))]);
@@ -138,7 +142,7 @@ fn questions_take_turns_and_lose_their_time_while_they_wait() {
 #[test]
 fn a_flood_of_questions_is_answered_no() {
     let mut world = World::new(None);
-    for number in 0..u8::try_from(QUESTIONS).expect("few") {
+    for number in 0..u8::try_from(questions::LIMIT).expect("few") {
         assert_eq!(answers(&world.message(0, ToHelper::Ask(numbered(number)))), []);
     }
     assert_eq!(answers(&world.message(0, ToHelper::Ask(numbered(99)))), [(99, ScopeSet::EMPTY)]);
@@ -186,4 +190,158 @@ fn a_script_answers_at_once_and_says_what() {
     assert!(
         outputs.iter().any(|output| matches!(output, Output::Show(text) if text.contains("JA, men bara")))
     );
+}
+
+fn note(number: u8, choices: &[&str]) -> Note {
+    Note {
+        nonce: Nonce { bytes: [number; 16] },
+        session: SessionId::from_bytes([2; 16]),
+        technician_name: "Anna Berg".into(),
+        organisation: "Mora".into(),
+        text: "Lyser lampan?".into(),
+        choices: choices.iter().map(|choice| (*choice).into()).collect(),
+        timeout_s: 60,
+        confirm: choices.is_empty(),
+    }
+}
+
+fn chat() -> ChatStarted {
+    ChatStarted {
+        nonce: Nonce { bytes: [7; 16] },
+        session: SessionId::from_bytes([2; 16]),
+        technician_name: "Anna Berg".into(),
+        organisation: "Mora".into(),
+    }
+}
+
+/// What was sent, without questions' answers.
+fn sent(outputs: &[Output]) -> Vec<FromHelper> {
+    let send = |output: &Output| if let Output::Send(message) = output { Some(message.clone()) } else { None };
+    outputs.iter().filter_map(send).collect()
+}
+
+fn choice(number: u8, what: Chosen) -> FromHelper {
+    FromHelper::Choice(Choice { nonce: Nonce { bytes: [number; 16] }, what })
+}
+
+#[test]
+fn a_message_is_answered_by_number_or_word_and_by_nothing_else() {
+    for (line, answer) in [
+        ("1", Some(Chosen::One(0))),
+        ("NEJ", Some(Chosen::One(1))),
+        ("x", Some(Chosen::Closed)),
+        ("3", None),
+        ("0", None),
+        ("kanske", None),
+        ("", None),
+    ] {
+        let mut world = World::new(None);
+        world.message(0, ToHelper::Note(note(5, &["Ja", "Nej"])));
+        let expected: Vec<_> = answer.into_iter().map(|what| choice(5, what)).collect();
+        assert_eq!(sent(&world.line(5000, line)), expected, "{line:?}");
+    }
+    let mut world = World::new(None);
+    world.message(0, ToHelper::Note(note(5, &[])));
+    assert_eq!(sent(&world.line(100, "")), [], "an Enter that came before it could be read");
+    assert_eq!(sent(&world.line(5000, "")), [choice(5, Chosen::Read)]);
+}
+
+#[test]
+fn a_consent_question_goes_before_a_message_which_comes_again() {
+    let mut world = World::new(None);
+    world.message(0, ToHelper::Note(note(5, &["1", "j"])));
+    assert!(matches!(&world.message(1000, ToHelper::Ask(ask()))[..], [Output::Call(_)]));
+    // Both were meant for the message.
+    for line in ["j", "1", "d"] {
+        assert_eq!(sent(&world.line(9000, line)), [], "{line:?} was typed for the message");
+    }
+    let outputs = world.line(10_000, "nej");
+    assert_eq!(answers(&outputs), [(1, ScopeSet::EMPTY)]);
+    assert!(matches!(outputs.last(), Some(Output::Call(text)) if text.contains("Lyser lampan?")));
+    assert_eq!(sent(&world.line(10_100, "j")), [], "too early");
+    assert_eq!(sent(&world.line(12_000, "j")), [choice(5, Chosen::One(1))]);
+}
+
+#[test]
+fn what_is_typed_in_a_chat_is_never_a_yes_to_a_question() {
+    let mut world = World::new(None);
+    world.message(0, ToHelper::ChatStarted(chat()));
+    let said = FromHelper::Say(Spoken { nonce: chat().nonce, text: "Hej! Å".into() });
+    assert_eq!(sent(&world.line(1000, " Hej! Å \n")), [said]);
+    world.message(2000, ToHelper::Ask(ask()));
+    for line in ["ja", "j", "1", "1 2", "d", "y", "YES"] {
+        assert_eq!(answers(&world.line(9000, line)), [], "{line:?}");
+    }
+    assert_eq!(answers(&world.line(9000, "tillåt 1")), [(1, ScopeSet::EMPTY.with(Scope::Command))]);
+    // A chat that ends just before the question is still in the fingers.
+    world.message(10_000, ToHelper::ChatEnded(chat().nonce));
+    world.message(11_000, ToHelper::Ask(numbered(2)));
+    assert_eq!(answers(&world.line(15_000, "ja")), []);
+    assert_eq!(answers(&world.line(16_000, "Tillåt")), [(2, ask().scopes)]);
+    world.message(60_000, ToHelper::Ask(numbered(3)));
+    assert_eq!(answers(&world.line(62_000, "ja")), [(3, ask().scopes)], "long after");
+}
+
+#[test]
+fn a_chat_that_begins_while_a_question_stands_raises_the_bar_for_it() {
+    let mut world = World::new(None);
+    world.message(0, ToHelper::Ask(ask()));
+    world.message(1000, ToHelper::ChatStarted(chat()));
+    assert_eq!(answers(&world.line(5000, "ja")), []);
+    assert_eq!(answers(&world.line(6000, "n")), [(1, ScopeSet::EMPTY)]);
+}
+
+#[test]
+fn a_chat_ends_from_either_side_and_its_lines_are_bounded() {
+    let mut world = World::new(None);
+    world.message(0, ToHelper::ChatStarted(chat()));
+    assert_eq!(sent(&world.line(1000, &"å".repeat(501))), [], "too long");
+    let flood = (0..50).filter(|_| !sent(&world.line(1000, "hej")).is_empty()).count();
+    assert_eq!(flood, 10);
+    assert_eq!(sent(&world.line(2000, "en till")).len(), 1);
+    assert_eq!(sent(&world.line(3000, "/slut")), [FromHelper::ChatEnd(chat().nonce)]);
+    world.message(4000, ToHelper::ChatEnded(chat().nonce));
+    assert_eq!(world.line(5000, "hej"), []);
+}
+
+#[test]
+fn hostile_lines_stay_behind_their_bars() {
+    let mut world = World::new(None);
+    world.message(0, ToHelper::ChatStarted(ChatStarted { technician_name: "A\u{1b}[2J\nB".into(), ..chat() }));
+    let text = "x\n  Ditt svar (j eller n) och Enter: j\r\u{1b}]0;t\u{7}\u{202e}".to_owned() + &"å".repeat(400);
+    let line = ChatLine { nonce: chat().nonce, own: false, text: text.into() };
+    let outputs = world.message(1000, ToHelper::ChatLine(line));
+    let [Output::Above(shown)] = &outputs[..] else { panic!("{outputs:?}") };
+    assert!(!shown.contains(['\u{1b}', '\r', '\u{7}', '\u{202e}']), "{shown:?}");
+    assert!(shown.lines().all(|line| line.contains('│') && line.chars().count() <= 80), "{shown}");
+}
+
+#[test]
+fn a_warning_counts_down_and_can_be_cancelled_in_the_middle_of_a_chat() {
+    let warn = Warn {
+        nonce: Nonce { bytes: [9; 16] },
+        session: SessionId::from_bytes([2; 16]),
+        technician_name: "Anna Berg".into(),
+        action: PowerAction::Restart,
+        seconds: 60,
+        text: None,
+    };
+    let mut world = World::new(None);
+    world.message(0, ToHelper::ChatStarted(chat()));
+    world.message(0, ToHelper::Warn(warn.clone()));
+    assert!(world.desk.counting(world.at(10_000)).expect("shown").contains("50 s"));
+    assert_eq!(sent(&world.line(11_000, "vänta")), [FromHelper::CancelWarning(warn.nonce)]);
+    world.message(12_000, ToHelper::Warn(warn.clone()));
+    assert_eq!(world.message(13_000, ToHelper::Withdraw(warn.nonce)).len(), 1);
+    assert_eq!(world.desk.counting(world.at(13_000)), None);
+}
+
+#[test]
+fn a_flood_of_messages_is_closed() {
+    let mut world = World::new(None);
+    for number in 0..u8::try_from(notes::LIMIT).expect("few") {
+        assert_eq!(sent(&world.message(0, ToHelper::Note(note(number, &["a", "b"])))), []);
+    }
+    let outputs = world.message(0, ToHelper::Note(note(99, &["a", "b"])));
+    assert_eq!(sent(&outputs), [choice(99, Chosen::Closed)]);
 }

@@ -135,6 +135,7 @@ impl Helper {
             match output {
                 Output::Show(text) => self.screen.show(text),
                 Output::Call(text) => self.screen.call(text),
+                Output::Above(text) => self.screen.above(text),
                 Output::Send(_) => {}
             }
         }
@@ -143,7 +144,8 @@ impl Helper {
     fn refresh(&mut self) {
         let now = now();
         let counting = self.desk.counting(now);
-        self.screen.refresh(counting.as_deref(), self.desk.seconds_left(now), self.desk.prompt());
+        let prompt = self.desk.prompt();
+        self.screen.refresh(counting.as_deref(), self.desk.seconds_left(now), prompt.as_deref());
     }
 }
 

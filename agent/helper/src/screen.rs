@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 const LINE: u64 = 4096;
 /// Seconds left at which a terminal without cursor movements tells the count.
 const TOLD_AT: [u64; 3] = [30, 10, 5];
+/// Most lines squeezed in above what is being typed; a longer text is shown below it.
+const ABOVE: usize = 12;
 
 /// Where things are shown.
 pub(crate) struct Screen {
@@ -21,7 +23,7 @@ pub(crate) struct Screen {
     /// What the counting line says now.
     counted: String,
     told: Option<u64>,
-    prompted: Option<&'static str>,
+    prompted: Option<String>,
 }
 
 impl Screen {
@@ -51,6 +53,22 @@ impl Screen {
         }
     }
 
+    /// Shows lines above the place to type; what is being typed there stays.
+    pub(crate) fn above(&mut self, text: &str) {
+        let lines: Vec<&str> = text.lines().collect();
+        if !self.waiting || lines.len() > ABOVE {
+            return self.show(text);
+        }
+        let count = lines.len();
+        // Room below (scrolling if need be, the column kept), back up, the two waiting lines pushed
+        // down, the text in their place, and the cursor down to where it was.
+        let room = "\u{1b}D".repeat(count);
+        write(&format!(
+            "{room}\u{1b}[{count}A\u{1b}7\u{1b}[1A\r\u{1b}[{count}L{}\u{1b}8\u{1b}[{count}B",
+            lines.join("\r\n")
+        ));
+    }
+
     /// The person pressed Enter: what was typed stays, the cursor stands below it.
     pub(crate) fn typed(&mut self) {
         self.waiting = false;
@@ -62,13 +80,13 @@ impl Screen {
         &mut self,
         counting: Option<&str>,
         seconds: Option<u64>,
-        prompt: Option<&'static str>,
+        prompt: Option<&str>,
     ) {
         if !self.movable {
             return self.refresh_plain(counting, seconds, prompt);
         }
         let (Some(counting), Some(prompt)) = (counting, prompt) else { return self.clear_waiting() };
-        if self.waiting && self.prompted == Some(prompt) {
+        if self.waiting && self.prompted.as_deref() == Some(prompt) {
             if self.counted == counting {
                 return;
             }
@@ -78,14 +96,14 @@ impl Screen {
             self.clear_waiting();
             write(&format!("  {counting}\n  {prompt}"));
             self.waiting = true;
-            self.prompted = Some(prompt);
+            self.prompted = Some(prompt.to_owned());
         }
         counting.clone_into(&mut self.counted);
     }
 
-    fn refresh_plain(&mut self, counting: Option<&str>, seconds: Option<u64>, prompt: Option<&'static str>) {
-        if prompt != self.prompted {
-            self.prompted = prompt;
+    fn refresh_plain(&mut self, counting: Option<&str>, seconds: Option<u64>, prompt: Option<&str>) {
+        if prompt != self.prompted.as_deref() {
+            self.prompted = prompt.map(ToOwned::to_owned);
             if let Some(prompt) = prompt {
                 write(&format!("  {prompt}\n"));
             }

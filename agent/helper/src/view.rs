@@ -1,9 +1,9 @@
-//! Questions and sessions as blocks of text.
+//! Questions, messages, chats, warnings and sessions as blocks of text.
 //!
 //! What the technician wrote stands behind a bar on every line and is cut at the block's width,
 //! so that it can look like nothing but a quotation.
 
-use distans_proto::local::{Ask, Started};
+use distans_proto::local::{Ask, ChatLine, ChatStarted, Chosen, Note, Started, Warn};
 use distans_proto::scope::{Scope, ScopeSet};
 use distans_proto::text::{Untrusted, clean, clean_line};
 
@@ -15,11 +15,14 @@ const WIDTH: usize = 76;
 const LABEL: usize = 12;
 /// Most lines of a quotation.
 const QUOTED_LINES: usize = 12;
+/// Most lines of a message.
+const NOTE_LINES: usize = 40;
 /// Longest name shown, in characters.
 const NAME: usize = 80;
 
-/// The question, all of it: who, why, what, how long, how to answer.
-pub(crate) fn question(words: Language, ask: &Ask) -> String {
+/// The question, all of it: who, why, what, how long, how to answer. `guarded`: a short yes does
+/// not do.
+pub(crate) fn question(words: Language, ask: &Ask, guarded: bool) -> String {
     let mut block = Block::new();
     block.rule();
     block.line(&format!("  {}", words.title(&short_name(&ask.technician_name))));
@@ -43,12 +46,20 @@ pub(crate) fn question(words: Language, ask: &Ask) -> String {
     if !ask.announced.is_empty() {
         block.labelled("", &format!("   {}", words.by_rule()));
     }
+    if ask.recorded == Some(true) {
+        block.labelled(words.note(), words.recorded());
+    }
     block.labelled(
         words.how_long(),
         &format!("{}; {}", words.at_most(u64::from(ask.minutes)), words.you_can_stop()),
     );
     block.line("");
-    block.line(&format!("  {}", words.choices(several(ask))));
+    if guarded {
+        block.line(&format!("  {}", words.why_guarded()));
+        block.line(&format!("  {}", words.guarded_choices(several(ask))));
+    } else {
+        block.line(&format!("  {}", words.choices(several(ask))));
+    }
     block.line(&format!("  {}", words.silence(ask.timeout_s)));
     block.rule();
     block.text
@@ -90,10 +101,82 @@ pub(crate) fn started(words: Language, started: &Started, minutes: u64) -> Strin
         let label = if index == 0 { words.may() } else { "" };
         block.labelled(label, &format!("-  {}", words.scope(scope)));
     }
+    if started.recorded == Some(true) {
+        block.labelled(words.note(), words.recorded());
+    }
     block.labelled(words.until(), &words.at_most(minutes));
     block.line(&format!("  {}", words.how_to_stop()));
     block.rule();
     block.text
+}
+
+/// What happens to the PC in a moment.
+pub(crate) fn warning(words: Language, warn: &Warn) -> String {
+    let mut block = Block::new();
+    block.rule();
+    block.line(&format!("  {}", words.warned(warn.action, warn.seconds)));
+    block.labelled(words.who(), &name(&warn.technician_name));
+    if let Some(text) = warn.text.as_ref().filter(|text| !text.is_empty()) {
+        block.quoted(words.says(), text);
+    }
+    block.line(&format!("  {}", words.save(warn.action)));
+    block.line(&format!("  {}", words.how_to_cancel()));
+    block.rule();
+    block.text
+}
+
+/// A technician's message: what they wrote behind bars, how to answer in our own words.
+pub(crate) fn note(words: Language, note: &Note) -> String {
+    let mut block = Block::new();
+    block.rule();
+    block.line(&format!("  {}", words.note_title(&name(&note.technician_name))));
+    block.labelled(words.who(), &format!("{} {}", name(&note.organisation), words.verified()));
+    block.quoted_up_to(words.writes(), &note.text, NOTE_LINES);
+    for (index, choice) in note.choices.iter().enumerate() {
+        let label = if index == 0 { words.answers() } else { "" };
+        block.labelled(label, &format!("{} │ {}", index + 1, clean_line(choice.raw(), NAME)));
+    }
+    if note.confirm || !note.choices.is_empty() {
+        block.line(&format!("  {}", words.note_help(!note.choices.is_empty())));
+    }
+    block.rule();
+    block.text
+}
+
+/// What was answered to a message.
+pub(crate) fn note_answer(words: Language, note: &Note, chosen: Chosen) -> String {
+    match chosen {
+        Chosen::One(index) => {
+            let choice = note.choices.get(usize::from(index)).map(name).unwrap_or_default();
+            words.note_answered(&choice)
+        }
+        Chosen::Read => words.note_read().to_owned(),
+        Chosen::Closed => words.note_closed().to_owned(),
+    }
+}
+
+/// A chat that has begun.
+pub(crate) fn chat_started(words: Language, chat: &ChatStarted) -> String {
+    let mut block = Block::new();
+    block.rule();
+    block.line(&format!("  {}", words.chat_started(&name(&chat.technician_name))));
+    block.labelled(words.who(), &format!("{} {}", name(&chat.organisation), words.verified()));
+    block.line(&format!("  {}", words.chat_help()));
+    block.line(&format!("  {}", words.chat_secrets()));
+    block.rule();
+    block.text
+}
+
+/// A line of a chat, every line of it behind a bar.
+pub(crate) fn chat_line(words: Language, chat: &ChatStarted, line: &ChatLine) -> String {
+    let name = if line.own { words.you().to_owned() } else { short_name(&chat.technician_name) };
+    let mut text = String::new();
+    let wide = WIDTH.saturating_sub(name.chars().count() + 5).max(20);
+    for (index, part) in wrap(&clean_line(line.text.raw(), usize::MAX), wide).iter().enumerate() {
+        let label = if index == 0 { name.clone() } else { " ".repeat(name.chars().count()) };
+        text.push_str(&format!("  {label} │ {}\n", part.trim_end()));
+    }
+    text
 }
 
 /// A name for one line.
@@ -134,13 +217,17 @@ impl Block {
 
     /// Somebody else's text, every line of it behind a bar.
     fn quoted(&mut self, label: &str, text: &Untrusted) {
+        self.quoted_up_to(label, text, QUOTED_LINES);
+    }
+
+    fn quoted_up_to(&mut self, label: &str, text: &Untrusted, most: usize) {
         let text = clean(text.raw()).replace('\t', " ");
         let lines: Vec<String> = text.lines().flat_map(|line| wrap(line, WIDTH - LABEL - 4)).collect();
-        for (index, line) in lines.iter().take(QUOTED_LINES).enumerate() {
+        for (index, line) in lines.iter().take(most).enumerate() {
             let label = if index == 0 { label } else { "" };
             self.line(&format!("  {label:<LABEL$}│ {line}"));
         }
-        if lines.len() > QUOTED_LINES {
+        if lines.len() > most {
             self.line(&format!("  {:<LABEL$}│ …", ""));
         }
     }
@@ -180,7 +267,7 @@ mod tests {
 
     #[test]
     fn everything_asked_about_is_there_in_plain_words() {
-        let shown = question(Language::Swedish, &ask());
+        let shown = question(Language::Swedish, &ask(), false);
         for part in [
             "Anna Berg (anna) (kontrollerat)",
             "Mora, Orsa och Älvdalens IT-enhet",
@@ -202,7 +289,7 @@ mod tests {
             + &"å".repeat(300)
             + &"\nrad".repeat(50);
         let ask = Ask { purpose: hostile.into(), ..ask() };
-        let shown = question(Language::Swedish, &ask);
+        let shown = question(Language::Swedish, &ask, false);
         assert!(!shown.contains(['\u{1b}', '\r', '\u{202e}']));
         assert!(shown.lines().all(|line| line.chars().count() <= WIDTH), "{shown}");
         let forged = shown.lines().find(|line| line.contains("Ditt svar")).expect("the quotation");

@@ -1,6 +1,8 @@
 //! Every sentence the person at the PC reads, in Swedish and English, for somebody who has
 //! never heard of any of this.
 
+mod people;
+
 use std::str::FromStr;
 
 use distans_proto::scope::Scope;
@@ -239,6 +241,17 @@ impl Language {
 
     pub(crate) const fn may(self) -> &'static str {
         self.pick("Får", "May")
+    }
+
+    pub(crate) const fn note(self) -> &'static str {
+        self.pick("Obs", "Note")
+    }
+
+    pub(crate) const fn recorded(self) -> &'static str {
+        self.pick(
+            "kommandofönstret spelas in, krypterat; bara organisationens granskare kan se det",
+            "the command window is recorded, encrypted; only the organisation's auditors can see it",
+        )
     }
 
     pub(crate) const fn until(self) -> &'static str {
