@@ -112,6 +112,86 @@ mod tests {
         assert_eq!(line(&[r"C:\Program Files\x.exe", "å"]), r#""C:\Program Files\x.exe" å"#);
     }
 
+    /// Takes a line apart as Windows' `CommandLineToArgvW` does. Where that and the C run-time
+    /// disagree (two quotation marks inside a quoted part) it stops: a line must not rest on it.
+    fn take_apart(line: &str) -> Vec<String> {
+        let letters: Vec<char> = line.chars().collect();
+        let mut at = 1 + letters[1..].iter().position(|letter| *letter == '"').expect("argv[0] is quoted");
+        let mut argv = vec![letters[1..at].iter().collect::<String>()];
+        at += 1;
+        loop {
+            while letters.get(at).is_some_and(|letter| matches!(letter, ' ' | '\t')) {
+                at += 1;
+            }
+            if at == letters.len() {
+                return argv;
+            }
+            let (mut argument, mut quoted) = (String::new(), false);
+            while let Some(letter) = letters.get(at) {
+                let backslashes = letters[at..].iter().take_while(|letter| **letter == '\\').count();
+                if backslashes > 0 {
+                    at += backslashes;
+                    let before_quote = letters.get(at) == Some(&'"');
+                    let kept = if before_quote { backslashes / 2 } else { backslashes };
+                    argument.push_str(&"\\".repeat(kept));
+                    if before_quote && backslashes % 2 == 1 {
+                        argument.push('"');
+                        at += 1;
+                    }
+                } else if *letter == '"' {
+                    assert!(!quoted || letters.get(at + 1) != Some(&'"'), "ambiguous: {line}");
+                    quoted = !quoted;
+                    at += 1;
+                } else if !quoted && matches!(letter, ' ' | '\t') {
+                    break;
+                } else {
+                    argument.push(*letter);
+                    at += 1;
+                }
+            }
+            argv.push(argument);
+        }
+    }
+
+    #[test]
+    fn awkward_arguments_arrive_as_typed() {
+        let long = "x\\\"å".repeat(6000);
+        let awkward = [
+            "", " ", "\t", "a b", "\"", "\"\"", "\\", "\\\\", "\\\"", "a\\\\\"b", "c:\\x y\\", "c:\\x\\", "\\\\server\\share\\",
+            "%PATH%", "^&|<>", "a&b", "(x)", "!x!", "one\ntwo\r\n", "\u{b}", "å ä ö ÅÄÖ", "👩‍🚀 🇸🇪", "--", "-x=\"y z\"",
+            "'single'", "`tick`", "$HOME", "*.txt", &long,
+        ];
+        let argv: Vec<String> =
+            ["C:\\Program Files\\p.exe"].iter().chain(&awkward).map(|text| (*text).to_owned()).collect();
+        assert_eq!(take_apart(&join(&argv)), argv);
+        for argument in awkward {
+            let argv = ["p".to_owned(), argument.to_owned()];
+            assert_eq!(take_apart(&join(&argv)), argv, "{argument:?} alone");
+        }
+    }
+
+    #[test]
+    fn random_arguments_arrive_as_typed() {
+        const LETTERS: [char; 10] = ['\\', '\\', '"', '"', ' ', '\t', 'a', 'å', '%', '\n'];
+        let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |time| time.as_secs());
+        println!("seed {seed}");
+        let mut state = seed | 1;
+        let mut dice = |sides: usize| {
+            // xorshift64: enough to throw dice with.
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % 1_000_003).expect("small") % sides
+        };
+        for _ in 0..20_000 {
+            let mut argv = vec!["p.exe".to_owned()];
+            for _ in 0..dice(4) {
+                argv.push((0..dice(9)).map(|_| LETTERS[dice(LETTERS.len())]).collect());
+            }
+            assert_eq!(take_apart(&join(&argv)), argv, "{:?}", join(&argv));
+        }
+    }
+
     #[test]
     fn cmd_gets_its_line_as_typed() {
         assert_eq!(
