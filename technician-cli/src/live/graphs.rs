@@ -30,7 +30,7 @@ pub struct Graphs {
 impl Graphs {
     /// Takes the newest look. The first one has no processor load and draws no point of it.
     pub fn take(&mut self, load: &Load) {
-        let mut remember = |curve: &mut VecDeque<u64>, value: u16| {
+        let remember = |curve: &mut VecDeque<u64>, value: u16| {
             curve.push_front(u64::from(value.min(1000)));
             curve.truncate(HISTORY);
         };
