@@ -9,6 +9,7 @@
 //! | [`run`], [`diagnose`] and the others | what is done; each takes a [`Permit`] |
 
 pub(crate) mod diagnose;
+mod forward;
 mod input;
 mod items;
 mod output;
@@ -77,6 +78,7 @@ impl Operation {
 #[derive(Default)]
 pub(crate) struct Operations {
     held: Mutex<HashMap<OpId, Arc<Operation>>>,
+    forwards: forward::Forwards,
 }
 
 impl Operations {
@@ -211,6 +213,7 @@ impl Shared {
         match op {
             Op::Diagnose(request) => Ok(diagnose::prepare(permit, self, request.clone())),
             Op::Run(request) => run::prepare(permit, self, live, request).await,
+            Op::Forward(request) => forward::prepare(permit, self, request),
             _ => Err(denied(DeniedBy::State, "this agent does not know that operation; update it")),
         }
     }

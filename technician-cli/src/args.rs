@@ -76,6 +76,12 @@ pub enum Verb {
     Doctor(verbs::doctor::Doctor),
     /// Run one command on a PC
     Run(verbs::run::Run),
+    /// Connections through a PC: the printer's page, a whole site's, or back to here
+    Forward(verbs::forward::Forward),
+    /// The PC's desktop over RDP, in the client that is here
+    Rdp(verbs::rdp::Rdp),
+    /// The PC's desktop over VNC, in the viewer that is here
+    Vnc(verbs::vnc::Vnc),
     /// Book site visits: avoided, made, or one booked by mistake
     #[command(subcommand)]
     Visit(verbs::visit::Visit),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`args`], [`verbs`] | the command line, and what each verb does and shows |
 //! | [`client`] | the broker and the PCs as seen from here: for verbs, tests and benchmarks |
+//! | [`tunnel`] | connections through a PC: what listens here and there |
 //! | [`home`] | the technician's folder: login, documents, open sessions |
 //! | [`screen`], [`mod@format`], [`filter`], [`ask`] | tables, JSON, sizes and times, cleaned output, questions |
 //! | [`lang`] | Swedish or English, and texts in both |
@@ -24,4 +25,5 @@ pub mod home;
 pub mod input;
 pub mod lang;
 pub mod screen;
+pub mod tunnel;
 pub mod verbs;

@@ -124,6 +124,7 @@ impl Org {
             max_cert_hours: 12,
             max_session_min: 60,
             min_agent: None,
+            forward: Vec::new(),
             time: TimeSource::Os,
             extra: Default::default(),
         };

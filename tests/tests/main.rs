@@ -6,6 +6,7 @@
 mod chaos;
 mod documents;
 mod enrol;
+mod forward;
 mod malicious_agent;
 mod malicious_broker;
 mod power;

@@ -300,7 +300,7 @@ async fn a_broker_restart_costs_no_new_question_and_no_operation() {
 }
 
 /// A technician by hand with a live session that gives `granted` only.
-async fn by_hand(
+pub(crate) async fn by_hand(
     office: &Office,
     session: SessionId,
     granted: &[Scope],
@@ -338,7 +338,7 @@ async fn by_hand(
     }
 }
 
-async fn answer(
+pub(crate) async fn answer(
     office: &Office,
     technician: &PaperTechnician,
     control: &PaperControl,

@@ -11,6 +11,7 @@
 //! | [`rights`] | what a technician may do here and now at most |
 //! | [`consent`] | what the person at the PC is asked, and what an answer gives |
 //! | [`session`] | a session's life from request to its one end |
+//! | [`targets`] | where connections through the PC may go |
 //! | [`permit`] | whether one operation may be done: the only maker of a [`permit::Permit`] |
 //! | [`journal`] | what is on disk before anything is done or said |
 //! | [`findings`] | what the facts of a PC mean |
@@ -25,6 +26,7 @@ pub mod permit;
 pub mod renewal;
 pub mod rights;
 pub mod session;
+pub mod targets;
 
 #[cfg(test)]
 mod testing;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use distans_e2e_io::{OpReader, OpWriter, StreamError, Unit};
 use distans_proto::frame::FrameError;
-use distans_proto::inner::{Closed, Denied, DeniedBy, OpInput, OpOutput, OpRequest, OpResult};
+use distans_proto::inner::{Closed, Denied, DeniedBy, Op, OpInput, OpOutput, OpRequest, OpResult};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
 use super::input::Flooded;
 use super::output::Next;
-use super::{Admission, Operation, denied};
+use super::{Admission, Operation, denied, forward};
 use crate::link::dial::plain;
 use crate::session::Live;
 use crate::shared::Shared;
@@ -44,6 +44,8 @@ enum Broken {
     OutOfTurn,
     #[error(transparent)]
     Flooded(#[from] Flooded),
+    #[error(transparent)]
+    Connection(#[from] forward::Ended),
 }
 
 /// How the technician's side of a stream ended.
@@ -92,6 +94,9 @@ where
     };
     if tokio::time::timeout(PATIENCE, live.is_acknowledged()).await.is_err() {
         return refuse(writer, denied(DeniedBy::Session, "the grant has not been countersigned")).await;
+    }
+    if let Op::Connect(connect) = &request.op {
+        return Ok(forward::connect(shared, live, (reader, writer), &request, connect).await?);
     }
     let operation = match shared.admit(live, &request) {
         Ok(Admission::New(new)) => {

@@ -141,6 +141,7 @@ fn roster() -> Policy {
         max_cert_hours: 12,
         max_session_min: 480,
         min_agent: None,
+        forward: Vec::new(),
         time: TimeSource::Os,
         extra: BTreeMap::new(),
     }

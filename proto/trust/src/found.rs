@@ -116,6 +116,7 @@ pub fn first_policy(founding: &Founding<'_>) -> Policy {
         max_cert_hours: CERT_HOURS_LIMIT,
         max_session_min: 8 * 60,
         min_agent: None,
+        forward: Vec::new(),
         time: TimeSource::Os, // the signing service, the other source, does not exist yet
         extra: BTreeMap::new(),
     }

@@ -4,6 +4,8 @@
 //! scopes are dropped from every set, unknown fields are kept for signing again and otherwise
 //! ignored, and what must not be ignored stands in `crit`.
 
+pub mod forward;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -57,6 +59,9 @@ pub struct Policy {
     /// Whose clock counts.
     #[serde(default)]
     pub time: TimeSource,
+    /// Where connections through PCs may go; absent = nowhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forward: Vec<forward::ForwardRule>,
     /// What a newer version added; kept when the document is signed again.
     #[serde(flatten)]
     pub extra: BTreeMap<String, serde_json::Value>,
@@ -300,11 +305,12 @@ impl Document for Policy {
         }
         let named = self.technicians.iter().flat_map(|technician| technician.groups.iter());
         let named = named.chain(self.consent.rules.iter().map(|rule| &rule.group));
-        let mut named = named.chain(self.unattended.iter().map(|rule| &rule.group));
+        let named = named.chain(self.unattended.iter().map(|rule| &rule.group));
+        let mut named = named.chain(self.forward.iter().map(|rule| &rule.group));
         if let Some(id) = named.find(|id| !self.groups.iter().any(|group| &group.id == *id)) {
             return Err(format!("group {id} is used and not listed in groups"));
         }
-        Ok(())
+        self.forward.iter().try_for_each(forward::ForwardRule::check)
     }
 }
 

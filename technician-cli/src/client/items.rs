@@ -3,13 +3,14 @@
 use std::io;
 
 use distans_proto::frame::{FrameBuffer, FrameError, decode, encode};
+use distans_proto::ids::OpId;
 use distans_proto::inner::{Op, OpResult};
 use distans_proto::ops::ITEM_LIMIT;
 use minicbor::{Decode, Encode};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::operation::{Io, Sink, Stream};
+use super::operation::{Io, Sink, Stream, new_id};
 use super::{Error, Session};
 
 /// Takes an operation's output as items and hands them on. While nobody takes them, the PC is
@@ -72,13 +73,30 @@ impl Session {
         &self,
         op: Op,
         cancel: CancellationToken,
+        each: impl FnMut(M),
+    ) -> Result<OpResult, Error>
+    where
+        M: for<'b> Decode<'b, ()> + Send,
+    {
+        self.items_as(new_id()?, op, cancel, each).await
+    }
+
+    /// As [`Self::items`], under an id that the caller has chosen at random.
+    ///
+    /// # Errors
+    /// As [`Self::items`].
+    pub async fn items_as<M>(
+        &self,
+        id: OpId,
+        op: Op,
+        cancel: CancellationToken,
         mut each: impl FnMut(M),
     ) -> Result<OpResult, Error>
     where
         M: for<'b> Decode<'b, ()> + Send,
     {
         let (taker, mut items) = mpsc::channel(16);
-        let doing = self.perform(op, Io::output(Items::new(taker), cancel));
+        let doing = self.perform_as(id, op, Io::output(Items::new(taker), cancel));
         tokio::pin!(doing);
         let result = loop {
             tokio::select! {

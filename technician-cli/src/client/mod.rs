@@ -17,6 +17,7 @@
 //! | [`operation`] | one operation to its end, whatever the line does |
 //! | [`diagnose`] | a diagnosis as it comes, within bounds |
 //! | [`watch`] | all PCs and every change of them |
+//! | [`tunnel`] | connections through a PC, each on a stream of its own |
 //! | [`record`] | signed records of sessions, verified |
 
 mod attach;
@@ -36,6 +37,7 @@ pub mod session;
 mod settle;
 #[cfg(test)]
 mod testing;
+pub mod tunnel;
 pub mod watch;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::pin::pin;
+use std::time::Duration;
 
 use distans_e2e::receipt::OperationLine;
 use distans_e2e_io::{StreamError, Unit};
@@ -16,6 +17,7 @@ use distans_proto::inner::{
 use distans_proto::ops::shell::Size;
 use tokio::io::{AsyncRead, Empty};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::attach::{Attachment, OpStream, refused};
@@ -27,6 +29,10 @@ const ACKNOWLEDGE: u64 = 8;
 
 /// Lines that may be lost one after the other without any progress.
 const FRUITLESS_LIMIT: u32 = 5;
+
+/// A line that held so long was a good one, also if the operation had nothing to say: a forward
+/// or an idle shell outlives many lines.
+const FRUITFUL: Duration = Duration::from_secs(30);
 
 /// Which of a command's two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +103,30 @@ impl Session {
     {
         Task::new(op, io)?.finish(self).await
     }
+
+    /// As [`Self::perform`] with an id of the caller's, so that a later program or session can
+    /// ask for the same operation's result.
+    ///
+    /// # Errors
+    /// As [`Self::perform`].
+    pub async fn perform_as<I, S>(&self, id: OpId, op: Op, io: Io<I, S>) -> Result<OpResult, Error>
+    where
+        I: AsyncRead + Unpin + Send,
+        S: Sink,
+    {
+        Task::with_id(id, op, io).finish(self).await
+    }
+}
+
+/// A new operation's id.
+///
+/// # Errors
+/// [`Error::Local`] if the system has no randomness.
+pub fn new_id() -> Result<OpId, Error> {
+    let mut id = [0u8; 16];
+    getrandom::fill(&mut id)
+        .map_err(|error| Error::Local { what: "no randomness", error: error.into() })?;
+    Ok(OpId::from_bytes(id))
 }
 
 /// What goes into an operation and where what comes out of it goes.
@@ -154,12 +184,13 @@ impl From<StreamError> for Halt {
 
 impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
     fn new(op: Op, io: Io<I, S>) -> Result<Self, Error> {
+        Ok(Self::with_id(new_id()?, op, io))
+    }
+
+    fn with_id(id: OpId, op: Op, io: Io<I, S>) -> Self {
         let Io { input, sink, cancel, size } = io;
-        let mut id = [0u8; 16];
-        getrandom::fill(&mut id)
-            .map_err(|error| Error::Local { what: "no randomness", error: error.into() })?;
-        Ok(Self {
-            id: OpId::from_bytes(id),
+        Self {
+            id,
             feed: Feed::new(input, op.input_window()),
             op,
             sink,
@@ -167,14 +198,14 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
             size,
             received: 0,
             sink_error: None,
-        })
+        }
     }
 
     async fn finish(&mut self, session: &Session) -> Result<OpResult, Error> {
         let mut attachment = session.attachment().await;
         let (mut again, mut fruitless) = (false, 0);
         loop {
-            let before = self.received;
+            let (before, begun) = (self.received, Instant::now());
             let halt = match self.on_one_line(session, &attachment, again).await {
                 Ok(result) => {
                     session.note(OperationLine::new(self.id, &self.op, &result));
@@ -187,7 +218,8 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
                 Halt::Fatal(error) => return Err(error),
                 Halt::Lost(cause) => cause,
             };
-            fruitless = if self.received > before { 0 } else { fruitless + 1 };
+            let fruitful = self.received > before || begun.elapsed() >= FRUITFUL;
+            fruitless = if fruitful { 0 } else { fruitless + 1 };
             if fruitless > FRUITLESS_LIMIT {
                 return Err(Error::Line(cause));
             }

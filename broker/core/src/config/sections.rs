@@ -83,7 +83,7 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             connections: 60_000,
             sessions_per_technician: 20,
-            streams_per_session: 64,
+            streams_per_session: 240,
             enrolments_per_minute: 10,
             disk_free_percent: 5,
         }

@@ -4,7 +4,8 @@
 //! duplex. Two things are on offer, and nothing else needs to know TLS or sealed records:
 //!
 //! * [`Control`]: the session's control stream, whole messages both ways;
-//! * [`OpReader`] and [`OpWriter`]: one operation's stream, messages and raw bytes.
+//! * [`OpReader`] and [`OpWriter`]: one operation's stream, messages and raw bytes; [`pipe`]
+//!   joins one to a socket.
 //!
 //! All reads are bounded in size; waiting for the other side is bounded until the handshake
 //! stands, and after it is the caller's to bound. What may be dropped half-way says so.
@@ -13,6 +14,7 @@
 mod control;
 mod error;
 mod op;
+pub mod pipe;
 mod sealed;
 
 pub use control::{Connecting, Control, HANDSHAKE_LIMIT, read_preface};

@@ -108,6 +108,7 @@ impl Org {
             max_cert_hours: 12,
             max_session_min: 60,
             min_agent: None,
+            forward: Vec::new(),
             time: Default::default(),
             extra: Default::default(),
         };
