@@ -136,11 +136,19 @@ fn temporary_name(path: &Path) -> Result<PathBuf, PrivateError> {
     Ok(path.with_file_name(temporary))
 }
 
-/// Reads a file of at most `limit` bytes that nobody else could have read or changed.
+/// A new file for the owner alone, to be written bit by bit; one of that name is replaced.
+///
+/// # Errors
+/// [`PrivateError`].
+pub fn create(path: &Path) -> Result<File, PrivateError> {
+    imp::private::create_file(path).map_err(|error| PrivateError::io(path, error))
+}
+
+/// Opens a file that nobody else could have read or changed, for reading bit by bit.
 ///
 /// # Errors
 /// [`PrivateError`]; [`PrivateError::is_not_found`] tells a missing file apart.
-pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
+pub fn open(path: &Path) -> Result<File, PrivateError> {
     let io = |error| PrivateError::io(path, error);
     let file = File::open(path).map_err(io)?;
     let found = file.metadata().map_err(io)?;
@@ -148,6 +156,16 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
         return Err(PrivateError::NotA { path: path.to_owned(), wanted: "a file" });
     }
     imp::private::check(path, &found)?;
+    Ok(file)
+}
+
+/// Reads a file of at most `limit` bytes that nobody else could have read or changed.
+///
+/// # Errors
+/// [`PrivateError`]; [`PrivateError::is_not_found`] tells a missing file apart.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
+    let io = |error| PrivateError::io(path, error);
+    let file = open(path)?;
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(io)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {

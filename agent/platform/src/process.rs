@@ -191,6 +191,14 @@ impl Tree {
     }
 }
 
+impl Tree {
+    /// Tells the command itself that its terminal is gone, so that it can save and end; on Windows
+    /// there is no such word, and nothing happens.
+    pub fn hang_up(&self) {
+        self.0.hang_up();
+    }
+}
+
 impl fmt::Debug for Tree {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Tree")

@@ -75,12 +75,9 @@ impl Terminal {
         Tree(self.running.tree())
     }
 
-    /// Tells the program of a new size.
-    ///
-    /// # Errors
-    /// What the system says; the program goes on with the old size then.
-    pub fn resize(&self, size: Size) -> io::Result<()> {
-        self.running.resize(size)
+    /// What tells the program of new sizes; useless once it has ended.
+    pub fn sizer(&self) -> Sizer {
+        Sizer(self.running.sizer())
     }
 
     /// Waits for the program itself to end. May be cancelled and called again; then gives the
@@ -90,6 +87,25 @@ impl Terminal {
     /// When the system lost track of it.
     pub async fn wait(&mut self) -> io::Result<Exit> {
         self.running.wait().await
+    }
+}
+
+/// Tells a program of its terminal's new sizes.
+pub struct Sizer(imp::pty::Sizer);
+
+impl Sizer {
+    /// From now on the terminal has this size.
+    ///
+    /// # Errors
+    /// What the system says; the program goes on with the old size then.
+    pub fn set(&self, size: Size) -> io::Result<()> {
+        self.0.set(size)
+    }
+}
+
+impl fmt::Debug for Sizer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Sizer")
     }
 }
 

@@ -19,6 +19,7 @@ use tracing::{error, info};
 
 use crate::clock;
 use crate::journal::JournalError;
+use crate::recording::Shelf;
 use crate::session::Live;
 use crate::shared::Shared;
 
@@ -66,6 +67,13 @@ impl Shared {
     async fn write_receipt(&self, session: SessionId, reason: EndReason) -> Result<Vec<u8>, ReceiptError> {
         let _one_at_a_time = self.receipts.lock().await;
         let now = clock::now();
+        let shelf = Shelf::in_state(self.state.path());
+        let hashing = tokio::task::spawn_blocking(move || shelf.digest(session)).await;
+        let recording = hashing.map_err(std::io::Error::other).flatten().unwrap_or_else(|error| {
+            // The session's other acts are to be signed all the same.
+            error!(%session, %error, "a recording cannot be read; the receipt does not name it");
+            None
+        });
         // Before the journal's lock: elsewhere that one is taken inside the decisions' lock.
         let policy = self.decisions().trust.versions().policy;
         let (receipt, is_ended) = {
@@ -73,7 +81,9 @@ impl Shared {
             let entry = state.session(session).ok_or(ReceiptError::Unknown)?;
             let (end, reason) = entry.ended.unwrap_or((now, reason));
             let lines = state.lines(session);
-            let receipt = self.receipt(session, entry, policy, (end, reason), lines, state.receipt_head())?;
+            let mut receipt =
+                self.receipt(session, entry, policy, (end, reason), lines, state.receipt_head())?;
+            receipt.recording_sha256 = recording;
             (receipt, entry.ended.is_some())
         };
         let (end, reason) = (receipt.end, receipt.reason);

@@ -14,11 +14,13 @@
 //! | [`signed`] | a payload signed by the PC and countersigned by the technician |
 //! | [`grant`] | what was allowed |
 //! | [`receipt`] | what was done |
+//! | [`recording`] | what was shown in a shell, for auditors alone |
 #![forbid(unsafe_code)]
 
 pub mod grant;
 pub mod preface;
 pub mod receipt;
+pub mod recording;
 pub mod sealed;
 pub mod session;
 pub mod signed;

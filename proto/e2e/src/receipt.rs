@@ -215,7 +215,8 @@ pub struct Receipt {
     pub end: Timestamp,
     /// Why it ended.
     pub reason: EndReason,
-    /// Of the recording, if one was made.
+    /// Of the recording's file, if one was made; of several the SHA-256 over their SHA-256s in the
+    /// order they were begun.
     pub recording_sha256: Option<Sha256>,
     /// Head of this PC's chain of receipts before this one; see [`next_head`].
     pub chain_head: Sha256,

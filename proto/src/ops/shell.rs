@@ -2,7 +2,9 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::ids::{SessionId, TechnicianId};
 use crate::text::Untrusted;
+use crate::time::Timestamp;
 
 /// Asks for a terminal. Input and output are the terminal's bytes as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -34,11 +36,36 @@ pub struct Size {
     pub rows: u16,
 }
 
-/// Asks for the list of recordings, or for one of them as bytes.
+/// Asks for the list of recordings ([`Recording`] items, newest first), or for one of them as
+/// bytes: still encrypted, as it lies at the PC.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Recordings {
     /// Name of the wanted one, from the list; `None` = the list.
     #[n(0)]
     pub name: Option<Untrusted>,
+}
+
+/// Most recordings in a list.
+pub const RECORDINGS_LIMIT: usize = 1000;
+
+/// A recording of a shell, at the PC.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Recording {
+    /// What to ask for it by.
+    #[n(0)]
+    pub name: Untrusted,
+    /// In which session.
+    #[n(1)]
+    pub session: SessionId,
+    /// By whom.
+    #[n(2)]
+    pub technician: TechnicianId,
+    /// When it began.
+    #[n(3)]
+    pub started: Timestamp,
+    /// Size of the file.
+    #[n(4)]
+    pub bytes: u64,
 }

@@ -32,7 +32,8 @@ pub struct Root {
     /// The signing service's key, once there is one.
     #[serde(default)]
     pub signer_key: Option<PublicKey>,
-    /// Who may read recordings (age recipients).
+    /// Who may read recordings of shells, each as `distans-audit-1:` and base64: see
+    /// `distans_e2e::recording`.
     #[serde(default)]
     pub audit_recipients: Vec<String>,
     /// Lowest protocol version anybody here may speak.

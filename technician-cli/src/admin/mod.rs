@@ -13,6 +13,7 @@
 //! | [`technician`], [`group`], [`policy`] | who may do what: signed policy versions |
 //! | [`token`] | enrolment tokens |
 //! | [`broker`] | the broker's certificate |
+//! | [`recording`] | who may read recordings of shells, and reading them |
 //! | [`site`], [`site_table`] | places and roads |
 //! | [`status`] | what expires when |
 
@@ -29,6 +30,7 @@ pub mod init;
 pub mod keyring;
 pub mod policy;
 mod policy_file;
+pub mod recording;
 pub mod site;
 pub mod site_table;
 pub mod status;
@@ -84,6 +86,9 @@ pub enum AdminCommand {
     /// Places and roads, for the kilometres
     #[command(subcommand)]
     Site(site::SiteCommand),
+    /// Recordings of shells: the key that reads them, and reading them
+    #[command(subcommand)]
+    Recording(recording::RecordingCommand),
     /// What expires when, and whether the keys are safe
     Status,
 }
@@ -101,6 +106,7 @@ pub async fn perform(app: &App, admin: Admin) -> anyhow::Result<()> {
         AdminCommand::Policy(command) => policy::perform(app, dir, command).await,
         AdminCommand::Token(command) => token::perform(app, dir, command),
         AdminCommand::Broker(command) => broker::perform(app, dir, command),
+        AdminCommand::Recording(command) => recording::perform(app, dir, command),
         AdminCommand::Site(command) => site::perform(app, command).await,
         AdminCommand::Status => status::perform(app, dir),
     }

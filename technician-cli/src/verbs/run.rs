@@ -1,24 +1,28 @@
-//! `distans run PC -- CMD…`: one command on a PC, as if it ran here.
+//! `distans run PC… -- CMD…`: one command on a PC, as if it ran here; or on several side by side.
 //!
 //! Output is streamed and kept apart; the exit code is passed on; Ctrl-C stops the command there.
+
+mod many;
+mod output;
+mod summary;
 
 use std::io::{self, IsTerminal};
 
 use clap::Args;
-use data_encoding::BASE64;
+use distans_proto::ids::GroupId;
 use distans_proto::inner::{ARGUMENTS_LIMIT, OpResult, Outcome, Run as RunMessage};
 use distans_proto::scope::{Scope, ScopeSet};
 use serde_json::json;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::reach::{self, SessionOptions};
-use crate::client::{Error, Sink, Stream};
+use crate::client::Error;
 use crate::exit::{self, Exit};
 use crate::failure::Stop;
-use crate::filter::Cleaner;
-use crate::screen::{Failure, json_text};
+use crate::say;
+use crate::screen::Failure;
+use output::{Lines, Output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,19 +31,36 @@ Examples:
   distans run PC-IDRE-003 --system -- systemctl restart cups
   distans run PC-IDRE-003 -- tee /tmp/note < note.txt
   distans run PC-IDRE-003 -- journalctl -b > journal.txt
+  distans run PC-IDRE-003 PC-IDRE-004 -- hostname
+  distans run --site grovelsjon --grouped -- df -h
 
 The command runs without a shell between; use `sh -c` or `cmd /c` for pipes and wildcards.
 What is piped in goes to the command (--no-input keeps it back). On a terminal the output is
 cleaned of everything that could steer the terminal; into a pipe or file it goes as it came.
-Ctrl-C stops the command and everything it started; a second Ctrl-C leaves without waiting.";
+Ctrl-C stops the command and everything it started; a second Ctrl-C leaves without waiting.
+The command's own exit code is passed on. With several PCs every line begins with the PC's name,
+a summary ends it, standard input is not passed on, and the exit code is 0 only if all succeeded;
+else the one that all failures share, or 125.";
 
 /// Arguments of `distans run`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", Exit::help()))]
+#[command(after_help = EXAMPLES)]
 pub struct Run {
-    /// Name, id or the beginning of either
-    #[arg(value_name = "PC")]
-    pub pc: String,
+    /// Name, id or the beginning of either; several run side by side
+    #[arg(value_name = "PC", num_args = 1.., required_unless_present_any = ["group", "site"])]
+    pub pcs: Vec<String>,
+    /// All PCs of this group that are online
+    #[arg(long)]
+    pub group: Option<GroupId>,
+    /// All PCs at this site (id or name) that are online
+    #[arg(long)]
+    pub site: Option<String>,
+    /// With several PCs: so many at once
+    #[arg(long, value_name = "NUMBER", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub parallel: u8,
+    /// With several PCs: each PC's output in one piece, when it is done
+    #[arg(long)]
+    pub grouped: bool,
     /// Stop the command after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub timeout: Option<u32>,
@@ -63,9 +84,13 @@ pub struct Run {
 /// If it could not be run to an end that is known.
 pub async fn perform(app: &App, run: Run) -> anyhow::Result<i32> {
     check(&run.command)?;
+    let pc = match &run.pcs[..] {
+        [pc] if run.group.is_none() && run.site.is_none() => pc.clone(),
+        _ => return Box::pin(many::perform(app, run)).await,
+    };
     let desk = reach::connect(app).await?;
     let scope = if run.system { Scope::CommandSystem } else { Scope::Command };
-    let session = reach::session(app, &desk, &run.pc, ScopeSet::EMPTY.with(scope), run.session).await?;
+    let session = reach::session(app, &desk, &pc, ScopeSet::EMPTY.with(scope), run.session).await?;
     let input = (!run.no_input && !io::stdin().is_terminal()).then(tokio::io::stdin);
     let message = RunMessage {
         argv: run.command,
@@ -76,7 +101,7 @@ pub async fn perform(app: &App, run: Run) -> anyhow::Result<i32> {
     let cancel = CancellationToken::new();
     let watcher = tokio::spawn(watch_for_ctrl_c(app.clone(), cancel.clone()));
     let result = if app.screen.json() {
-        session.run(message, input, Lines, cancel).await
+        session.run(message, input, Lines::default(), cancel).await
     } else {
         let mut output = Output::to_standard_streams();
         let result = session.run(message, input, &mut output, cancel).await;
@@ -96,7 +121,11 @@ pub async fn perform(app: &App, run: Run) -> anyhow::Result<i32> {
     conclude(app, &result?)
 }
 
-fn check(command: &[String]) -> anyhow::Result<()> {
+/// Refuses a command line that no PC takes.
+///
+/// # Errors
+/// [`Exit::Usage`].
+pub(super) fn check(command: &[String]) -> anyhow::Result<()> {
     let (count, bytes) = ARGUMENTS_LIMIT;
     if command.len() > count || command.iter().map(String::len).sum::<usize>() > bytes {
         let text = format!(
@@ -111,40 +140,51 @@ async fn watch_for_ctrl_c(app: App, cancel: CancellationToken) {
     if tokio::signal::ctrl_c().await.is_err() {
         return; // no such signal here: nothing to watch for
     }
-    app.screen.hint("stopping the command on the PC; Ctrl-C again leaves without waiting");
+    app.screen.hint(say!(
+        en: "stopping the command on the PC; Ctrl-C again leaves without waiting",
+        sv: "stoppar kommandot på datorn; Ctrl-C igen lämnar utan att vänta"
+    ));
     cancel.cancel();
     if tokio::signal::ctrl_c().await.is_ok() {
         std::process::exit(Exit::Cancelled.code().into());
     }
 }
 
+/// What a result means: our own failure with its text, if it is one, and the code to end with.
+fn verdict(result: &OpResult) -> (Option<(Exit, String)>, i32) {
+    let detail = result.text.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+    let failure = match result.outcome {
+        // Killed there by a signal: no code, but surely no success.
+        Outcome::Completed => {
+            return (None, result.exit.map_or(i32::from(Exit::Failed.code()), exit::remote));
+        }
+        Outcome::NotStarted => (Exit::NotStarted, say!(
+            en: "the command could not be started on the PC{detail}",
+            sv: "kommandot kunde inte startas på datorn{detail}"
+        )),
+        Outcome::Cancelled => {
+            (Exit::Cancelled, say!(en: "the command was stopped{detail}", sv: "kommandot stoppades{detail}"))
+        }
+        Outcome::TimedOut => (Exit::TimedOut, say!(
+            en: "the command took longer than --timeout allows and was stopped{detail}",
+            sv: "kommandot tog längre tid än --timeout tillåter och stoppades{detail}"
+        )),
+        Outcome::SessionEnded => (Exit::SessionOver, say!(
+            en: "the session ended, and the command was stopped with it{detail}",
+            sv: "sessionen avslutades, och kommandot stoppades med den{detail}"
+        )),
+        Outcome::Unknown => (Exit::Unknown, say!(
+            en: "the PC was interrupted; whether the command ran to its end is unknown{detail}",
+            sv: "datorn avbröts; om kommandot hann bli klart är okänt{detail}"
+        )),
+    };
+    let code = failure.0.code().into();
+    (Some(failure), code)
+}
+
 /// What the result means for whoever called.
 fn conclude(app: &App, result: &OpResult) -> anyhow::Result<i32> {
-    let detail = result.text.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
-    let (exit, text) = match result.outcome {
-        Outcome::Completed => (None, String::new()),
-        Outcome::NotStarted => {
-            (Some(Exit::NotStarted), format!("the command could not be started on the PC{detail}"))
-        }
-        Outcome::Cancelled => (Some(Exit::Cancelled), format!("the command was stopped{detail}")),
-        Outcome::TimedOut => (
-            Some(Exit::TimedOut),
-            format!("the command took longer than --timeout allows and was stopped{detail}"),
-        ),
-        Outcome::SessionEnded => (
-            Some(Exit::SessionOver),
-            format!("the session ended, and the command was stopped with it{detail}"),
-        ),
-        Outcome::Unknown => (
-            Some(Exit::Unknown),
-            format!("the PC was interrupted; whether the command ran to its end is unknown{detail}"),
-        ),
-    };
-    let code = match exit {
-        Some(exit) => exit.code().into(),
-        // Killed there by a signal: no code, but surely no success.
-        None => result.exit.map_or(i32::from(Exit::Failed.code()), exit::remote),
-    };
+    let (failure, code) = verdict(result);
     if app.screen.json() {
         app.screen.object(&json!({
             "event": "finished",
@@ -154,7 +194,7 @@ fn conclude(app: &App, result: &OpResult) -> anyhow::Result<i32> {
             "text": result.text,
             "code": code,
         }))?;
-    } else if let Some(exit) = exit {
+    } else if let Some((exit, text)) = failure {
         app.screen.failure(&Failure {
             code: exit.name(),
             exit: exit.code(),
@@ -165,80 +205,4 @@ fn conclude(app: &App, result: &OpResult) -> anyhow::Result<i32> {
         app.screen.hint(text.to_string());
     }
     Ok(code)
-}
-
-/// Output to our own standard streams: cleaned where a terminal is, raw where not.
-struct Output {
-    out: Channel<tokio::io::Stdout>,
-    err: Channel<tokio::io::Stderr>,
-}
-
-struct Channel<W> {
-    stream: W,
-    cleaner: Option<Cleaner>,
-}
-
-impl Output {
-    fn to_standard_streams() -> Self {
-        let cleaner = |is_terminal: bool| is_terminal.then(Cleaner::default);
-        Self {
-            out: Channel { stream: tokio::io::stdout(), cleaner: cleaner(io::stdout().is_terminal()) },
-            err: Channel { stream: tokio::io::stderr(), cleaner: cleaner(io::stderr().is_terminal()) },
-        }
-    }
-
-    /// Shows what a cleaner still holds: half a letter at the very end.
-    async fn finish(&mut self) -> io::Result<()> {
-        self.out.finish().await?;
-        self.err.finish().await
-    }
-}
-
-impl<W: AsyncWrite + Unpin> Channel<W> {
-    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.cleaner {
-            Some(cleaner) => self.stream.write_all(cleaner.push(bytes).as_bytes()).await?,
-            None => self.stream.write_all(bytes).await?,
-        }
-        // What is acknowledged to the PC has been written out.
-        self.stream.flush().await
-    }
-
-    async fn finish(&mut self) -> io::Result<()> {
-        if let Some(cleaner) = &mut self.cleaner {
-            self.stream.write_all(cleaner.finish().as_bytes()).await?;
-        }
-        self.stream.flush().await
-    }
-}
-
-impl Sink for Output {
-    async fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
-        match stream {
-            Stream::Output => self.out.write(bytes).await,
-            Stream::Errors => self.err.write(bytes).await,
-        }
-    }
-}
-
-/// Output as JSON, one object for each piece: `text` where it is UTF-8, else `base64`.
-struct Lines;
-
-impl Sink for Lines {
-    async fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
-        let name = match stream {
-            Stream::Output => "stdout",
-            Stream::Errors => "stderr",
-        };
-        let line = match std::str::from_utf8(bytes) {
-            Ok(text) => json_text(&json!({ "event": "output", "stream": name, "text": text }))?,
-            Err(_) => {
-                json_text(&json!({ "event": "output", "stream": name, "base64": BASE64.encode(bytes) }))?
-            }
-        };
-        let mut out = tokio::io::stdout();
-        out.write_all(line.as_bytes()).await?;
-        out.write_all(b"\n").await?;
-        out.flush().await
-    }
 }

@@ -118,6 +118,13 @@ impl Tree {
         let _ = thread::run(move || tree.hunt()).await;
     }
 
+    pub(crate) fn hang_up(&self) {
+        if let Some(leader) = self.leader() {
+            // An error means that it is gone.
+            let _ = rustix::process::kill_process(leader, Signal::HUP);
+        }
+    }
+
     fn leader(&self) -> Option<Pid> {
         (!self.0.collected.load(Ordering::Acquire)).then_some(self.0.leader)
     }

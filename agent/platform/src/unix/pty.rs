@@ -36,6 +36,8 @@ pub(crate) struct Running {
 /// Our end, without blocking.
 struct Master(AsyncFd<OwnedFd>);
 
+pub(crate) struct Sizer(Arc<Master>);
+
 struct Keyboard(Arc<Master>);
 
 struct Screen(Arc<Master>);
@@ -125,12 +127,18 @@ impl Running {
         self.process.tree()
     }
 
-    pub(crate) fn resize(&self, size: Size) -> io::Result<()> {
-        set_size(self.master.0.get_ref().as_fd(), size)
+    pub(crate) fn sizer(&self) -> Sizer {
+        Sizer(Arc::clone(&self.master))
     }
 
     pub(crate) async fn wait(&mut self) -> io::Result<Exit> {
         self.process.wait().await
+    }
+}
+
+impl Sizer {
+    pub(crate) fn set(&self, size: Size) -> io::Result<()> {
+        set_size(self.0.0.get_ref().as_fd(), size)
     }
 }
 

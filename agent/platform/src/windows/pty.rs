@@ -50,8 +50,8 @@ impl Running {
         self.process.tree()
     }
 
-    pub(crate) fn resize(&self, size: Size) -> io::Result<()> {
-        self.console.resize(size)
+    pub(crate) fn sizer(&self) -> Sizer {
+        Sizer(Arc::clone(&self.console))
     }
 
     pub(crate) async fn wait(&mut self) -> io::Result<Exit> {
@@ -62,6 +62,14 @@ impl Running {
         let closing = std::thread::Builder::new().name("distans-console".to_owned());
         closing.spawn(move || console.close())?;
         Ok(exit)
+    }
+}
+
+pub(crate) struct Sizer(Arc<Console>);
+
+impl Sizer {
+    pub(crate) fn set(&self, size: Size) -> io::Result<()> {
+        self.0.resize(size)
     }
 }
 

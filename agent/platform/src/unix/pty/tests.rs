@@ -58,7 +58,7 @@ async fn keys_reach_it_a_new_size_is_told_and_ctrl_c_interrupts() {
     let (mut keys, mut screen) =
         (terminal.input.take().expect("keys"), terminal.output.take().expect("screen"));
     read_until(&mut screen, "up").await;
-    terminal.resize(Size { columns: 60, rows: 20 }).expect("resized");
+    terminal.sizer().set(Size { columns: 60, rows: 20 }).expect("resized");
     keys.write_all("åäö\n".as_bytes()).await.expect("typed");
     read_until(&mut screen, "got åäö").await;
     keys.write_all(b"more\n").await.expect("typed");

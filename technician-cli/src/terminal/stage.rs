@@ -1,0 +1,144 @@
+//! The terminal itself while a shell has it: raw, shared between the shell's output and our own
+//! notices, and brought back whatever happens.
+
+use std::io::{self, IsTerminal};
+use std::panic;
+use std::sync::{Arc, Once};
+
+use distans_platform::console::{self, Raw};
+use distans_platform::pty::Size;
+use distans_proto::text::clean_line;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::Mutex;
+
+use super::filter::Filter;
+use crate::client::{Sink, Stream};
+
+/// True if a shell can have this program's terminal: standard input and output are one.
+pub fn is_there() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// The terminal's size, or the usual one if it does not tell.
+pub fn size() -> Size {
+    console::size().unwrap_or(Size { columns: 80, rows: 24 })
+}
+
+/// As long as it lives, keys come raw. Dropping it brings the terminal back, as does a panic
+/// before its message is shown.
+#[derive(Debug)]
+pub struct Stage(Raw);
+
+impl Stage {
+    /// Begins.
+    ///
+    /// # Errors
+    /// If standard input is no terminal.
+    pub fn enter() -> io::Result<Self> {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(move |info| {
+                console::restore();
+                before(info);
+            }));
+        });
+        Raw::enter().map(Self)
+    }
+}
+
+/// The terminal's screen: takes the shell's output through the filter, and text of ours between.
+/// Clones are the same screen.
+#[derive(Debug)]
+pub struct Screen<W>(Arc<Mutex<Inner<W>>>);
+
+#[derive(Debug)]
+struct Inner<W> {
+    out: W,
+    filter: Filter,
+    /// Text of ours that waits for the end of a letter or sequence of the shell's.
+    waiting: Vec<u8>,
+}
+
+impl<W> Clone for Screen<W> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<W: AsyncWrite + Unpin + Send> Screen<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self(Arc::new(Mutex::new(Inner { out, filter: Filter::default(), waiting: Vec::new() })))
+    }
+
+    /// Shows lines of ours, now or when the shell's sequence is over. While a full-screen program
+    /// has the terminal they go into its title: lines would spoil the picture.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub async fn tell(&self, text: &str) -> io::Result<()> {
+        let mut inner = self.0.lock().await;
+        let shown = if inner.filter.is_full_screen() {
+            format!("\x1b]2;distans: {}\x07", clean_line(text, 200))
+        } else {
+            let lines: Vec<String> = text.lines().map(|line| format!("\x1b[7m{line}\x1b[27m\r\n")).collect();
+            format!("\r\n{}", lines.concat())
+        };
+        inner.waiting.extend_from_slice(shown.as_bytes());
+        inner.show(Vec::new()).await
+    }
+
+    /// At the shell's end: what it switched on is switched off.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub async fn finish(&self) -> io::Result<()> {
+        let mut inner = self.0.lock().await;
+        let last = inner.filter.finish();
+        inner.show(last).await
+    }
+}
+
+impl<W: AsyncWrite + Unpin + Send> Inner<W> {
+    /// Writes and flushes, for what is acknowledged to the PC has been shown; then what waited.
+    async fn show(&mut self, mut bytes: Vec<u8>) -> io::Result<()> {
+        if self.filter.is_between() {
+            bytes.append(&mut self.waiting);
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.out.write_all(&bytes).await?;
+        self.out.flush().await
+    }
+}
+
+impl<W: AsyncWrite + Unpin + Send> Sink for Screen<W> {
+    async fn write(&mut self, _: Stream, bytes: &[u8]) -> io::Result<()> {
+        let mut inner = self.0.lock().await;
+        let shown = inner.filter.push(bytes);
+        inner.show(shown).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn our_lines_stand_between_letters_and_never_in_a_sequence() {
+        let mut out = Vec::new();
+        {
+            let mut screen = Screen::new(&mut out);
+            screen.write(Stream::Output, b"a\x1b[3").await.expect("memory");
+            screen.tell("line").await.expect("memory");
+            screen.write(Stream::Output, b"1mb").await.expect("memory");
+            screen.write(Stream::Output, b"\x1b[?1049h").await.expect("memory");
+            screen.tell("title").await.expect("memory");
+            screen.finish().await.expect("memory");
+        }
+        let text = String::from_utf8(out).expect("text").replace('\u{1b}', "E");
+        assert_eq!(text, "aE[31mb\r\nE[7mlineE[27m\r\nE[?1049hE]2;distans: title\u{7}E[?1049lE[0m");
+    }
+}
