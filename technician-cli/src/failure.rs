@@ -60,13 +60,7 @@ pub fn report(screen: Screen, error: &anyhow::Error) -> Exit {
         return Exit::Ok;
     }
     let exit = exit_of(error);
-    // Causes below the first are appended once; texts say their cause only where it is not below.
-    let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if !text.contains(&cause) {
-            text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
-        }
-    }
+    let text = text_of(error);
     let details = error.chain().find_map(|cause| cause.downcast_ref::<Error>()).map(Error::details);
     screen.failure(&Failure {
         code: exit.name(),
@@ -75,4 +69,16 @@ pub fn report(screen: Screen, error: &anyhow::Error) -> Exit {
         details: details.unwrap_or_default(),
     });
     exit
+}
+
+/// What an error says, with its causes.
+pub fn text_of(error: &anyhow::Error) -> String {
+    // Causes below the first are appended once; texts say their cause only where it is not below.
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
+        }
+    }
+    text
 }

@@ -135,7 +135,8 @@ fn groups(tree: &Command, about: &HashMap<String, String>, lang: Lang) -> String
         let shown = group.verbs.iter().filter(|verb| about.contains_key(**verb) || **verb == "help");
         let lines: Vec<String> = shown
             .map(|verb| {
-                let help = lang.pick("More about one verb: distans help run", "Mer om ett verb: distans help run");
+                let help =
+                    lang.pick("More about one verb: distans help run", "Mer om ett verb: distans help run");
                 let about = about.get(*verb).map_or(help, String::as_str).replace(['{', '}'], "");
                 format!("  {literal}{verb:<12}{literal:#}{about}\n")
             })
@@ -188,7 +189,7 @@ mod tests {
         let mut tree = dressed(Cli::command(), Lang::English);
         let help = tree.find_subcommand_mut("run").expect("a verb").render_long_help().to_string();
         let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("{text} in\n{help}"));
-        assert!(at("Examples:") < at("Usage:") && at("Usage:") < at("--timeout"), "{help}");
+        assert!(at("Examples:") < at("Usage:") && at("Usage:") < at("<SECONDS>"), "{help}");
     }
 
     #[test]
