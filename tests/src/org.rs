@@ -125,6 +125,7 @@ impl Org {
             max_session_min: 60,
             min_agent: None,
             forward: Vec::new(),
+            doctor: Vec::new(),
             time: TimeSource::Os,
             extra: Default::default(),
         };

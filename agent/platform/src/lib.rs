@@ -26,6 +26,7 @@
 mod command_line;
 pub mod console;
 pub mod facts;
+pub mod fix;
 pub mod files;
 pub mod load;
 pub mod local;
@@ -33,6 +34,7 @@ pub mod logs;
 pub mod net;
 pub mod power;
 pub mod private;
+pub mod probe;
 pub mod process;
 pub mod processes;
 pub mod pty;

@@ -1,150 +1,155 @@
-//! `diagnose`: facts of this PC and what they mean. Reads, changes nothing.
+//! `diagnose`: probes of this PC side by side, and what they mean. Reads, changes nothing.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`runner`] | probes side by side, each within its time |
+//! | [`probes`] | which there are; the machine itself |
+//! | [`network`], [`system`] | the others |
+//! | [`tally`] | what a log says, counted |
+//! | [`inventory`] | the facts that the list of PCs shows |
+
+mod inventory;
+mod network;
+mod probes;
+mod runner;
+mod system;
+mod tally;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use distans_agent_core::findings::findings;
+use distans_agent_core::findings::{Limits, of, together};
 use distans_agent_core::permit::Permit;
-use distans_platform::facts as machine;
-use distans_proto::facts::{Disk, Facts, Lookup};
 use distans_proto::inner::{OpResult, Outcome};
-use distans_proto::ops::diagnose::{Conclusion, Diagnose, Ending, Found, Plan, Report, Told};
-use distans_proto::text::Untrusted;
+use distans_proto::ops::diagnose::{
+    Conclusion, Diagnose, Ending, Found, Plan, PROBES_LIMIT, Report, Told,
+};
+use distans_proto::time::Timestamp;
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use super::{Operation, Work};
 use crate::clock;
 use crate::config;
-use crate::shared::{Shared, VERSION};
-
-/// How long one name look-up may take.
-const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
-
-/// Most disks and addresses told, so that a diagnosis fits in its message.
-const LIST_LIMIT: usize = 64;
-
-/// Longest text of one fact, in characters.
-const TEXT_LIMIT: usize = 200;
+use crate::shared::Shared;
+pub(crate) use inventory::{gather, hostname};
+use inventory::text;
+use probes::{Context, chosen};
+use runner::{Ended, Failure, Probe, Running};
 
 /// The diagnosis that is to be made.
 pub(super) fn prepare(permit: Permit, shared: &Arc<Shared>, request: Diagnose) -> Work {
-    let shared = Arc::clone(shared);
+    // The two clocks are compared as they were when the request came.
+    let (context, limits) = surroundings(shared, request.now);
     Box::new(move |operation, ended| {
-        Box::pin(async move { perform(permit, &shared, &request, &operation, &ended).await })
+        Box::pin(async move {
+            debug_assert_eq!(permit.op(), operation.id);
+            let only = request.only.map(|only| {
+                only.iter().take(PROBES_LIMIT).map(|name| name.raw().to_owned()).collect::<Vec<_>>()
+            });
+            let probes = chosen(&Arc::new(context), only.as_deref());
+            perform(probes, request.now, &limits, &operation, &ended).await
+        })
     })
 }
 
-/// Gathers facts and draws findings.
+/// What policy and configuration say about this PC.
+fn surroundings(shared: &Shared, technician: Timestamp) -> (Context, Limits) {
+    let doctor = shared
+        .decisions()
+        .trust
+        .policy()
+        .and_then(|policy| policy.doctor.iter().find(|doctor| doctor.group == shared.identity.group))
+        .cloned();
+    let targets = doctor.iter().flat_map(|doctor| &doctor.targets);
+    let context = Context {
+        at: clock::now(),
+        technician,
+        broker: config::split(shared.broker()).map(|(host, _)| host.to_owned()).unwrap_or_default(),
+        names: shared.config.lookups.clone(),
+        // One of a newer version's kind is passed over.
+        targets: targets.filter_map(|target| target.parse().ok()).collect(),
+        certificate: shared.certificate(),
+        ..Context::default()
+    };
+    (context, Limits::of(doctor.as_ref()))
+}
+
+/// Runs probes and tells each as it ends.
 async fn perform(
-    permit: Permit,
-    shared: &Shared,
-    request: &Diagnose,
+    probes: Vec<Probe>,
+    technician: Timestamp,
+    limits: &Limits,
     operation: &Operation,
     ended: &CancellationToken,
 ) -> OpResult {
-    debug_assert_eq!(permit.op(), operation.id);
-    // The two clocks are compared as they were when the request came.
-    let at = clock::now();
-    let gathering = async { tokio::join!(gather(), look_up(shared)) };
-    let (mut facts, lookups) = tokio::select! {
+    let telling = async {
+        let plan = Plan { probes: probes.iter().map(|probe| probe.name.into()).collect() };
+        tell(operation, Told::Plan(plan)).await;
+        let mut running = Running::start(probes);
+        let mut all = Found::default();
+        while let Some(one) = running.next().await {
+            let report = report(one, technician, limits);
+            if let Some(found) = &report.found {
+                keep(&mut all, found);
+            }
+            tell(operation, Told::Report(Box::new(report))).await;
+        }
+        let findings = together(&all, limits);
+        tell(operation, Told::Conclusion(Conclusion { findings })).await;
+    };
+    let outcome = tokio::select! {
         biased;
-        () = ended.cancelled() => return result(Outcome::SessionEnded),
-        () = operation.cancel.cancelled() => return result(Outcome::Cancelled),
-        gathered = gathering => gathered,
+        () = ended.cancelled() => Outcome::SessionEnded,
+        () = operation.cancel.cancelled() => Outcome::Cancelled,
+        () = telling => Outcome::Completed,
     };
-    (facts.at, facts.lookups) = (at, lookups);
-    let findings = findings(&facts, request.now);
-    let found = Found { system: Some(Box::new(facts)), ..Found::default() };
-    let report = Report {
-        probe: "system".into(),
-        millis: 0,
-        ending: Ending::Done,
-        text: None,
-        found: Some(found),
-        findings: Vec::new(),
+    OpResult { outcome, exit: None, bytes: operation.output.total(), text: None }
+}
+
+/// Sends an item. One that is too long, which cut lists and texts do not allow, is told without
+/// its facts.
+async fn tell(operation: &Operation, told: Told) {
+    let Err(error) = operation.send_item(&told).await else { return };
+    debug!(%error, "an item of a diagnosis is too long");
+    if let Told::Report(mut report) = told {
+        report.found = None;
+        report.findings.truncate(1);
+        // Short now.
+        let _ = operation.send_item(&Told::Report(report)).await;
+    }
+}
+
+fn report(ended: Ended, technician: Timestamp, limits: &Limits) -> Report {
+    let (ending, reason, found) = match ended.outcome {
+        Ok(found) => (Ending::Done, None, Some(found)),
+        Err(Failure::NotHere) => (Ending::NotHere, None, None),
+        Err(Failure::TimedOut) => (Ending::TimedOut, None, None),
+        Err(Failure::Failed(reason)) => (Ending::Failed, Some(text(&reason)), None),
     };
-    let items = [
-        Told::Plan(Plan { probes: vec!["system".into()] }),
-        Told::Report(Box::new(report)),
-        Told::Conclusion(Conclusion { findings }),
-    ];
-    for item in &items {
-        // Facts are cut to fit into an item.
-        let _ = operation.send_item(item).await;
-    }
-    OpResult { bytes: operation.output.total(), ..result(Outcome::Completed) }
-}
-
-fn result(outcome: Outcome) -> OpResult {
-    OpResult { outcome, exit: None, bytes: 0, text: None }
-}
-
-async fn look_up(shared: &Shared) -> Vec<Lookup> {
-    let broker = config::split(shared.broker()).map(|(host, _)| host.to_owned());
-    let names: Vec<String> = broker.into_iter().chain(shared.config.lookups.iter().cloned()).collect();
-    let mut lookups = tokio::task::JoinSet::new();
-    for (index, name) in names.into_iter().enumerate() {
-        lookups.spawn(async move {
-            let found = machine::look_up(&name, LOOKUP_LIMIT).await;
-            let lookup = Lookup {
-                name: name.into(),
-                millis: u32::try_from(found.took.as_millis()).unwrap_or(u32::MAX),
-                error: found.outcome.err().map(|error| text(&error.to_string())),
-            };
-            (index, lookup)
-        });
-    }
-    let mut found = lookups.join_all().await;
-    found.sort_by_key(|(index, _)| *index);
-    found.into_iter().map(|(_, lookup)| lookup).collect()
-}
-
-/// The facts of this PC now, for the fleet list and for a diagnosis; without look-ups.
-pub(crate) async fn gather() -> Facts {
-    let found = machine::gather().await;
-    Facts {
-        at: clock::now(),
-        hostname: text(&found.hostname),
-        os: text(&found.os),
-        kernel: found.kernel.as_deref().map(text),
-        model: found.model.as_deref().map(text),
-        cpu: text(&found.cpu),
-        cpu_count: found.cpu_count,
-        memory_total: found.memory_total,
-        memory_available: found.memory_available,
-        swap_total: found.swap_total,
-        swap_used: found.swap_used,
-        disks: found.disks.iter().take(LIST_LIMIT).map(disk).collect(),
-        addresses: found
-            .addresses
-            .iter()
-            .take(LIST_LIMIT)
-            .map(|address| text(&address.to_string()))
-            .collect(),
-        user: found.user.as_deref().map(text),
-        uptime_s: found.uptime_s,
-        restart_pending: found.restart_pending,
-        lookups: Vec::new(),
-        agent_version: VERSION.into(),
-        target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS).into(),
+    // The technician's clock came with the request and is the better one to judge ends by.
+    let findings = found.as_ref().map(|found| of(found, technician, limits)).unwrap_or_default();
+    Report {
+        probe: ended.name.into(),
+        millis: u32::try_from(ended.took.as_millis()).unwrap_or(u32::MAX),
+        ending,
+        text: reason,
+        found,
+        findings,
     }
 }
 
-fn disk(disk: &machine::Disk) -> Disk {
-    Disk {
-        mount: text(&disk.mount),
-        file_system: text(&disk.file_system),
-        total: disk.total,
-        available: disk.available,
-        read_only: disk.read_only,
+/// Keeps what the rules over several probes look at.
+fn keep(all: &mut Found, found: &Found) {
+    if found.disks.is_some() {
+        all.disks.clone_from(&found.disks);
     }
-}
-
-fn text(text: &str) -> Untrusted {
-    Untrusted::new(text.chars().take(TEXT_LIMIT).collect::<String>())
-}
-
-/// The host name alone.
-pub(crate) fn hostname() -> Untrusted {
-    text(&machine::hostname())
+    if found.names.is_some() {
+        all.names.clone_from(&found.names);
+    }
+    if found.gateway.is_some() {
+        all.gateway.clone_from(&found.gateway);
+    }
+    if found.caches.is_some() {
+        all.caches.clone_from(&found.caches);
+    }
 }

@@ -142,6 +142,7 @@ fn roster() -> Policy {
         max_session_min: 480,
         min_agent: None,
         forward: Vec::new(),
+        doctor: Vec::new(),
         time: TimeSource::Os,
         extra: BTreeMap::new(),
     }

@@ -179,6 +179,7 @@ fn roster(version: u64) -> Policy {
         max_session_min: 480,
         min_agent: None,
         forward: Vec::new(),
+        doctor: Vec::new(),
         time: TimeSource::Os,
         extra: BTreeMap::new(),
     }

@@ -4,6 +4,7 @@
 //! report a probe in the order they end, last what only several probes together can say.
 
 pub mod facts;
+pub mod rules;
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};

@@ -117,6 +117,7 @@ pub fn first_policy(founding: &Founding<'_>) -> Policy {
         max_session_min: 8 * 60,
         min_agent: None,
         forward: Vec::new(),
+        doctor: Vec::new(),
         time: TimeSource::Os, // the signing service, the other source, does not exist yet
         extra: BTreeMap::new(),
     }

@@ -13,6 +13,7 @@
 //! | [`device`] | endorsement → token certificate → enrol key |
 //! | [`token`] | the enrolment token's text form |
 //! | [`certs`] | X.509: technicians, devices, brokers |
+//! | [`outline`] | whose any certificate is and when it ends |
 //! | [`outer`] | rustls verifiers for the connection to the broker |
 //! | [`bundle`], [`broker_request`] | one file for everything that is handed over; what a new broker asks for |
 //! | [`expiry`] | warnings at 50 % and 80 % of a life |
@@ -37,6 +38,7 @@ pub mod json;
 pub mod key_file;
 pub mod keys;
 pub mod outer;
+pub mod outline;
 pub mod policy;
 pub mod rfc3339;
 pub mod root;

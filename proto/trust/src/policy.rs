@@ -6,6 +6,8 @@
 
 pub mod forward;
 
+pub mod doctor;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -56,6 +58,9 @@ pub struct Policy {
     /// Oldest agent version that may serve, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_agent: Option<String>,
+    /// Targets and limits of a diagnosis.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doctor: Vec<doctor::Doctor>,
     /// Whose clock counts.
     #[serde(default)]
     pub time: TimeSource,
@@ -297,6 +302,12 @@ impl Document for Policy {
         if !(5..=600).contains(&self.consent.timeout_s) {
             return Err(format!("consent.timeout_s is {}, must be 5 to 600", self.consent.timeout_s));
         }
+        for doctor in &self.doctor {
+            doctor.rules()?;
+        }
+        if let Some(id) = first_repeated(self.doctor.iter().map(|doctor| &doctor.group)) {
+            return Err(format!("doctor of group {id} stands twice"));
+        }
         if let Some(id) = first_repeated(self.technicians.iter().map(|technician| &technician.id)) {
             return Err(format!("technician {id} stands twice"));
         }
@@ -305,6 +316,7 @@ impl Document for Policy {
         }
         let named = self.technicians.iter().flat_map(|technician| technician.groups.iter());
         let named = named.chain(self.consent.rules.iter().map(|rule| &rule.group));
+        let named = named.chain(self.doctor.iter().map(|doctor| &doctor.group));
         let named = named.chain(self.unattended.iter().map(|rule| &rule.group));
         let mut named = named.chain(self.forward.iter().map(|rule| &rule.group));
         if let Some(id) = named.find(|id| !self.groups.iter().any(|group| &group.id == *id)) {

@@ -361,6 +361,7 @@ mod tests {
     use super::*;
     use distans_proto::inner::Op;
     use distans_proto::ops::diagnose::Diagnose;
+    use distans_proto::ops::power::{Power, PowerAction};
 
     const START: Timestamp = Timestamp::from_secs(1_780_000_000);
     const OP: OpId = OpId::from_bytes([7; 16]);

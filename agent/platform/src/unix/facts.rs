@@ -92,6 +92,11 @@ fn model(root: &Path) -> Option<String> {
     useful(text(&root.join("proc/device-tree/model"))?.trim_matches('\0').to_owned())
 }
 
+/// True if the system waits for a restart; `None` where it does not tell.
+pub(crate) fn waits_for_restart() -> Option<bool> {
+    restart_pending(Path::new("/"), System::kernel_version().ok().as_deref())
+}
+
 /// True if the system says so, or if the running kernel's modules were replaced by another's.
 fn restart_pending(root: &Path, kernel: Option<&str>) -> Option<bool> {
     if ["run/reboot-required", "var/run/reboot-required"].iter().any(|file| root.join(file).exists()) {

@@ -3,6 +3,7 @@
 mod account;
 pub(crate) mod console;
 pub(crate) mod facts;
+pub(crate) mod fix;
 pub(crate) mod files;
 pub(crate) mod load;
 pub(crate) mod local;
@@ -12,6 +13,7 @@ pub(crate) mod power;
 pub(crate) mod private;
 pub(crate) mod process;
 pub(crate) mod processes;
+pub(crate) mod probe;
 mod procfs;
 pub(crate) mod pty;
 pub(crate) mod secret;

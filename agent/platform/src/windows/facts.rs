@@ -32,7 +32,7 @@ pub(crate) fn gather() -> Facts {
         model: model(),
         addresses: addresses(),
         uptime_s: System::uptime().unwrap_or_default(),
-        restart_pending: Some(RESTART_KEYS.into_iter().any(registry::exists)),
+        restart_pending: waits_for_restart(),
         ..Facts::default()
     };
     let kinds = RefreshKind::nothing()
@@ -47,6 +47,11 @@ pub(crate) fn gather() -> Facts {
         facts.swap_used = system.used_swap();
     }
     facts
+}
+
+/// True if the system waits for a restart.
+pub(crate) fn waits_for_restart() -> Option<bool> {
+    Some(RESTART_KEYS.into_iter().any(registry::exists))
 }
 
 fn model() -> Option<String> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod console;
 pub(crate) mod facts;
+pub(crate) mod fix;
 pub(crate) mod files;
 pub(crate) mod load;
 pub(crate) mod local;
@@ -9,6 +10,7 @@ pub(crate) mod logs;
 pub(crate) mod net;
 pub(crate) mod power;
 pub(crate) mod private;
+pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod processes;
 pub(crate) mod pty;

@@ -6,6 +6,7 @@ use std::os::windows::ffi::{OsStrExt, OsStringExt};
 use std::os::windows::io::{FromRawHandle, OwnedHandle};
 
 use windows_sys::Win32::Foundation::{HANDLE, INVALID_HANDLE_VALUE, LocalFree};
+use windows_sys::Win32::System::SystemInformation::GetSystemWindowsDirectoryW;
 use windows_sys::core::{BOOL, PWSTR};
 
 /// Longest text taken from the system, in UTF-16 units.
@@ -81,4 +82,12 @@ pub(crate) fn size_of<T>() -> u32 {
 /// A length as calls want it.
 pub(crate) fn length<T>(slice: &[T]) -> io::Result<u32> {
     u32::try_from(slice.len()).map_err(io::Error::other)
+}
+
+/// The folder of the system itself, `C:\Windows`, as the system tells and not the environment.
+pub(crate) fn windows_folder() -> Option<std::path::PathBuf> {
+    let mut room = [0u16; 512];
+    // SAFETY: `room` is writable for its length.
+    let length = unsafe { GetSystemWindowsDirectoryW(room.as_mut_ptr(), length(&room).ok()?) };
+    (length > 0).then(|| std::path::PathBuf::from(narrow(&room)))
 }

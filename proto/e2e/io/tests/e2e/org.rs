@@ -109,6 +109,7 @@ impl Org {
             max_session_min: 60,
             min_agent: None,
             forward: Vec::new(),
+            doctor: Vec::new(),
             time: Default::default(),
             extra: Default::default(),
         };
