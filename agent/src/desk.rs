@@ -1,11 +1,21 @@
-//! The consent desk: asks the person at the PC through the helpers that are connected, shows
-//! them what goes on, and hears when they stop it.
+//! The desk: asks the person at the PC through the helpers that are connected, shows them what
+//! goes on, and hears when they stop it.
 //!
 //! Several helpers may be there (fast user switching, two screens): each gets every question,
 //! the first valid answer wins, the others see it withdrawn. Silence is no. If the last helper
 //! leaves, there is nobody left to ask. A helper can never ask for anything itself.
+//!
+//! | module | what |
+//! |---|---|
+//! | this | who is there; consent questions; sessions that are on |
+//! | [`notes`] | technicians' messages and the answers to them |
+//! | [`chats`] | conversations |
+//! | [`connection`] | the local socket: who may be a helper |
 
+pub(crate) mod chats;
 mod connection;
+mod warning;
+mod notes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,12 +29,14 @@ use distans_proto::text::Untrusted;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use connection::{place, serve};
+pub(crate) use warning::Warned;
 
 /// Helpers at once.
 const HELPERS_LIMIT: usize = 8;
 
-/// Messages that may wait for one helper; one that does not keep up is dropped.
-const QUEUE: usize = 64;
+/// Messages that may wait for one helper; one that does not keep up is dropped. More than a
+/// helper is told when it joins.
+const QUEUE: usize = 256;
 
 /// Everything at the desk.
 #[derive(Debug, Default)]
@@ -37,13 +49,22 @@ struct Inner {
     next: u64,
     helpers: HashMap<u64, Helper>,
     questions: HashMap<[u8; 16], Question>,
+    notes: HashMap<[u8; 16], notes::Waiting>,
+    chats: HashMap<[u8; 16], chats::Chat>,
     sessions: BTreeMap<SessionId, Started>,
+    warnings: HashMap<[u8; 16], warning::Warning>,
 }
 
 #[derive(Debug)]
 struct Helper {
     queue: mpsc::Sender<ToHelper>,
     user: SignedIn,
+}
+
+impl Helper {
+    fn account(&self) -> String {
+        self.user.id.to_string()
+    }
 }
 
 #[derive(Debug)]
@@ -127,12 +148,19 @@ impl Desk {
         for started in inner.sessions.values() {
             let _ = queue.try_send(ToHelper::Started(started.clone()));
         }
+        for message in inner.running_warnings() {
+            let _ = queue.try_send(message);
+        }
         for question in inner.questions.values() {
             let _ = queue.try_send(ToHelper::Ask(question.ask.clone()));
         }
+        let helper = Helper { queue, user };
+        inner.tell_notes(&helper);
+        inner.tell_chats(&helper);
         let id = inner.next;
         inner.next += 1;
-        inner.helpers.insert(id, Helper { queue, user });
+        inner.helpers.insert(id, helper);
+        inner.count_readers();
         Some((id, messages))
     }
 
@@ -140,7 +168,7 @@ impl Desk {
     fn leave(&self, helper: u64) {
         let mut inner = self.inner();
         inner.helpers.remove(&helper);
-        inner.nobody_left();
+        inner.somebody_left();
     }
 
     /// Takes an answer; one without a question (too late, made up) counts for nothing.
@@ -166,14 +194,20 @@ impl Desk {
 impl Inner {
     fn tell_all(&mut self, message: &ToHelper) {
         // A helper whose queue is full has stopped reading; its connection ends with its queue.
-        self.helpers.retain(|_, helper| helper.queue.try_send(message.clone()).is_ok());
-        self.nobody_left();
+        self.tell(message, |_| true);
     }
 
-    fn nobody_left(&mut self) {
+    fn tell(&mut self, message: &ToHelper, is_for: impl Fn(&Helper) -> bool) {
+        self.helpers.retain(|_, helper| !is_for(helper) || helper.queue.try_send(message.clone()).is_ok());
+        self.somebody_left();
+    }
+
+    fn somebody_left(&mut self) {
         if self.helpers.is_empty() {
             self.questions.clear();
+            self.notes.clear();
         }
+        self.count_readers();
     }
 }
 
@@ -186,7 +220,8 @@ struct Withdraw<'a> {
 impl Drop for Withdraw<'_> {
     fn drop(&mut self) {
         let mut inner = self.desk.inner();
-        if inner.questions.remove(&self.nonce.bytes).is_some() {
+        let asked = inner.questions.remove(&self.nonce.bytes).is_some();
+        if inner.notes.remove(&self.nonce.bytes).is_some() || asked {
             inner.tell_all(&ToHelper::Withdraw(self.nonce));
         }
     }

@@ -8,16 +8,28 @@
 //! | [`items`] | messages in those bytes |
 //! | [`run`], [`diagnose`] and the others | what is done; each takes a [`Permit`] |
 
+mod chat;
 pub(crate) mod diagnose;
+pub(crate) mod files;
 mod forward;
 mod input;
 mod items;
+mod logs;
+mod look;
+mod message;
 mod output;
+mod power;
+mod recordings;
+mod repair;
 mod run;
+mod wake;
+mod shell;
 pub(crate) mod stream;
+mod top;
 
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -57,6 +69,8 @@ pub(crate) struct Operation {
     size: watch::Sender<Option<Size>>,
     /// Counts the streams that carried it; only the newest may speak.
     carrier: watch::Sender<u64>,
+    /// Its result is for the agent's next run to tell.
+    left_open: AtomicBool,
 }
 
 impl Operation {
@@ -70,6 +84,7 @@ impl Operation {
             cancel: CancellationToken::new(),
             size: watch::Sender::new(None),
             carrier: watch::Sender::new(0),
+            left_open: AtomicBool::new(false),
         }
     }
 }
@@ -88,6 +103,13 @@ impl Operations {
 
     fn forget(&self, op: OpId) {
         self.held().remove(&op);
+    }
+
+    /// Stops what a session does, because the machine goes down.
+    pub(crate) fn cut(&self, session: SessionId) {
+        let held = self.held();
+        let own = held.values().filter(|operation| operation.session == session);
+        own.for_each(|operation| operation.cancel.cancel());
     }
 
     /// The session is over: nobody can come back for its results.
@@ -194,7 +216,9 @@ impl Shared {
         let (shared, ended) = (Arc::clone(self), live.ended.clone());
         live.tasks.spawn(async move {
             let result = work(Arc::clone(&operation), ended).await;
-            shared.finish(&operation, result).await;
+            if !operation.left_open.load(Ordering::Acquire) {
+                shared.finish(&operation, result).await;
+            }
         });
         drop(counted);
         Ok(())
@@ -213,7 +237,19 @@ impl Shared {
         match op {
             Op::Diagnose(request) => Ok(diagnose::prepare(permit, self, request.clone())),
             Op::Run(request) => run::prepare(permit, self, live, request).await,
+            Op::Shell(request) => shell::prepare(permit, self, live, request).await,
+            Op::Recordings(request) => recordings::prepare(permit, self, request),
+            Op::Power(request) => power::prepare(permit, self, live, request).await,
+            Op::Wake(request) => wake::prepare(permit, self, request).await,
+            Op::Message(request) => message::prepare(permit, self, live, request.clone()),
+            Op::Chat(_) => chat::prepare(permit, self, live),
             Op::Forward(request) => forward::prepare(permit, self, request),
+            Op::Repair(request) => repair::prepare(permit, request),
+            Op::Look(request) => Ok(look::prepare(permit, *request)),
+            Op::Logs(request) => logs::prepare(permit, self, request),
+            Op::Top(request) => Ok(top::prepare(permit, request.clone())),
+            Op::Get(request) => files::get(permit, self, live, request).await,
+            Op::Put(request) => files::put(permit, self, live, request).await,
             _ => Err(denied(DeniedBy::State, "this agent does not know that operation; update it")),
         }
     }
@@ -265,9 +301,13 @@ fn unknown(text: &str) -> OpResult {
 }
 
 fn check_form(op: &Op) -> Result<(), Denied> {
-    let Op::Run(run) = op else { return Ok(()) };
+    let argv = match op {
+        Op::Run(run) => &run.argv,
+        Op::Shell(shell) => &shell.argv,
+        _ => return Ok(()),
+    };
     let (count, bytes) = ARGUMENTS_LIMIT;
-    if run.argv.len() > count || run.argv.iter().map(String::len).sum::<usize>() > bytes {
+    if argv.len() > count || argv.iter().map(String::len).sum::<usize>() > bytes {
         let text =
             format!("a command may have {count} arguments and {bytes} bytes of them; put more into a file");
         return Err(denied(DeniedBy::Limit, text));

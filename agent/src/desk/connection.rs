@@ -134,8 +134,21 @@ async fn talk(
                 Ok(Some(FromHelper::Answer(answer))) if may_answer(shared, user).await => {
                     shared.desk.answer(helper, &answer);
                 }
-                Ok(Some(FromHelper::Answer(_))) => {
+                Ok(Some(FromHelper::Choice(choice))) if may_answer(shared, user).await => {
+                    shared.desk.choice(helper, &choice);
+                }
+                Ok(Some(FromHelper::Say(spoken))) if may_answer(shared, user).await => {
+                    shared.desk.spoken(helper, spoken);
+                }
+                Ok(Some(FromHelper::Answer(_) | FromHelper::Choice(_) | FromHelper::Say(_))) => {
                     warn!("an answer does not count: its user is not the one at the screen now");
+                }
+                Ok(Some(FromHelper::ChatEnd(nonce))) => shared.desk.chat_ended(helper, nonce),
+                Ok(Some(FromHelper::CancelWarning(nonce))) if may_answer(shared, user).await => {
+                    shared.desk.cancel_warning(nonce);
+                }
+                Ok(Some(FromHelper::CancelWarning(_))) => {
+                    warn!("a warning is not cancelled: its user is not the one at the screen now");
                 }
                 Ok(Some(FromHelper::Stop(over))) if shared.desk.shows(over.session) => {
                     info!(session = %over.session, "the person at the PC stops the session");
