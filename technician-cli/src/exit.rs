@@ -1,7 +1,7 @@
 //! Exit codes: what `distans` says to the script that called it.
 //!
 //! `distans run` passes the remote command's exit code on. Our own failures therefore use
-//! numbers that commands seldom use: the customary 124, 125, 126 and 130, and 240 to 249.
+//! numbers that commands seldom use: the customary 124, 125, 126 and 130, and 238 to 249.
 
 use std::process::ExitCode;
 
@@ -19,6 +19,10 @@ pub enum Exit {
     NotStarted = 126,
     /// Cancelled with Ctrl-C.
     Cancelled = 130,
+    /// The person at the PC closed the message without an answer.
+    NoAnswer = 238,
+    /// Nobody is at the PC to read it.
+    Nobody = 239,
     /// The command line is wrong.
     Usage = 240,
     /// Not logged in, or the certificate has expired: `distans login`.
@@ -43,12 +47,14 @@ pub enum Exit {
 
 impl Exit {
     /// Every code with its name in JSON and its meaning, for `--help`.
-    pub const ALL: [(Self, &'static str, &'static str); 15] = [
+    pub const ALL: [(Self, &'static str, &'static str); 17] = [
         (Self::Ok, "ok", "done"),
-        (Self::TimedOut, "timed_out", "run: the command's --timeout was reached"),
+        (Self::TimedOut, "timed_out", "the --timeout was reached"),
         (Self::Failed, "failed", "something else failed; the text says what"),
         (Self::NotStarted, "not_started", "run: the command could not be started on the PC"),
         (Self::Cancelled, "cancelled", "cancelled with Ctrl-C"),
+        (Self::NoAnswer, "no_answer", "message: the person closed it without an answer"),
+        (Self::Nobody, "nobody", "message, chat: nobody is at the PC to read it"),
         (Self::Usage, "usage", "the command line is wrong"),
         (Self::Login, "login", "not logged in, or the certificate has expired: distans login"),
         (Self::Broker, "broker", "the broker cannot be reached, or the line was lost for too long"),

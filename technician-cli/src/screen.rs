@@ -20,6 +20,7 @@ pub struct Screen {
     color_err: bool,
     ask: bool,
     terminal_out: bool,
+    hints: bool,
 }
 
 /// What a piece of text means; decides its colour.
@@ -93,6 +94,7 @@ impl Screen {
             color_err: err && !plain && !json,
             ask: err && io::stdin().is_terminal() && !json,
             terminal_out: out,
+            hints: true,
         }
     }
 
@@ -109,6 +111,16 @@ impl Screen {
     /// True if standard output is a terminal: untrusted bytes must be cleaned.
     pub const fn is_terminal(self) -> bool {
         self.terminal_out
+    }
+
+    /// True if standard output may be coloured.
+    pub const fn has_colours(self) -> bool {
+        self.color_out
+    }
+
+    /// The same screen without remarks, for many things at once; warnings stay.
+    pub const fn without_hints(self) -> Self {
+        Self { hints: false, ..self }
     }
 
     /// `text` in the colour of its meaning, for standard output.
@@ -139,7 +151,7 @@ impl Screen {
 
     /// As [`Self::hint`], in the colour of its meaning.
     pub fn toned_hint(self, tone: impl Into<Option<Tone>>, text: impl AsRef<str>) {
-        if !self.json {
+        if !self.json && self.hints {
             let text = clean(text.as_ref());
             let text = tone.into().map_or_else(|| text.clone(), |tone| paint(self.color_err, tone, &text));
             // Nobody is left to be told when standard error is gone.

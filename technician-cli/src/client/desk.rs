@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use super::{Error, Listener, Notice, dial};
 use crate::home::Home;
 use crate::home::login::Account;
+use crate::home::names::Names;
 
 /// Most frames of one answer: far more than any fleet or ledger of ours.
 const REPLIES_LIMIT: usize = 250_000;
@@ -211,8 +212,12 @@ impl Desk {
     /// # Errors
     /// [`Error`].
     pub async fn devices(&self, filter: DeviceFilter) -> Result<Vec<Device>, Error> {
+        let whole = filter == DeviceFilter { details: filter.details, ..DeviceFilter::default() };
         let replies = self.request(&DeskRequest::Devices(filter)).await?;
-        Ok(replies.into_iter().filter_map(device).collect())
+        let devices: Vec<Device> = replies.into_iter().filter_map(device).collect();
+        // Completions without the newest names are no reason to fail.
+        let _ = self.inner.home.remember(Names::of_devices(&devices), whole);
+        Ok(devices)
     }
 
     /// Confirms a PC or places it at a site; gives it as it is now.
@@ -269,6 +274,7 @@ const fn is_single(request: &DeskRequest) -> bool {
             | DeskRequest::SessionRecord(_)
             | DeskRequest::EditDevice(_)
             | DeskRequest::WhoAmI(_)
+            | DeskRequest::Neighbours(_)
     )
 }
 

@@ -5,6 +5,7 @@ use distans_proto::trips::{Booking, EntryRecord, LedgerFilter, Site};
 use distans_trust::hash::Sha256;
 
 use super::{Desk, Error};
+use crate::home::names::Names;
 
 impl Desk {
     /// Books a visit; gives the entries that are now on the broker's disk. A made visit may take
@@ -34,7 +35,10 @@ impl Desk {
     pub async fn sites(&self) -> Result<Vec<Site>, Error> {
         let replies = self.request(&DeskRequest::Sites(SitesQuery {})).await?;
         let site = |reply| if let DeskReply::Site(site) = reply { Some(site) } else { None };
-        Ok(replies.into_iter().filter_map(site).collect())
+        let sites: Vec<Site> = replies.into_iter().filter_map(site).collect();
+        // Completions without the newest names are no reason to fail.
+        let _ = self.home().remember(Names::of_sites(&sites), false);
+        Ok(sites)
     }
 
     /// The site with this id or name, case ignored.

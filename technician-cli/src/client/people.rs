@@ -74,9 +74,7 @@ impl Session {
 /// True if the reply is one that the message allows.
 fn fits(message: &Message, reply: &Reply) -> bool {
     match reply.answered {
-        Answered::Chosen => {
-            reply.choice.is_some_and(|choice| usize::from(choice) < message.choices.len())
-        }
+        Answered::Chosen => reply.choice.is_some_and(|choice| usize::from(choice) < message.choices.len()),
         Answered::Read => message.confirm && message.choices.is_empty() && reply.choice.is_none(),
         Answered::Shown => !message.asks() && reply.choice.is_none(),
         Answered::Closed | Answered::TimedOut => message.asks() && reply.choice.is_none(),

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`login`] | `login.json`, `session-key.pem`, `certificate.pem`, `next-key.pem` | technician, broker, key and certificate |
 //! | [`documents`] | `documents.json` | verified root and policy; versions never fall |
+//! | [`names`] | `names.txt` | PCs, sites and groups last seen, for completions |
 //! | [`sessions`] | `sessions/ID.json` | open sessions, so that the next command finds them |
 
 use std::fs::File;
@@ -22,6 +23,7 @@ use crate::exit::Exit;
 
 pub mod documents;
 pub mod login;
+pub mod names;
 pub mod sessions;
 
 /// Largest file in here, in bytes: the documents.

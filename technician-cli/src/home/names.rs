@@ -59,16 +59,18 @@ impl Names {
     }
 
     fn take(&mut self, other: Self) {
-        let kinds = [(&mut self.pcs, other.pcs), (&mut self.sites, other.sites), (&mut self.groups, other.groups)];
+        let kinds =
+            [(&mut self.pcs, other.pcs), (&mut self.sites, other.sites), (&mut self.groups, other.groups)];
         for (ours, theirs) in kinds {
             theirs.iter().for_each(|name| add(ours, name));
         }
     }
 
     fn to_text(&self) -> String {
-        let lines = self.kinds().into_iter().flat_map(|(kind, names)| {
-            names.iter().map(move |name| format!("{kind} {name}\n"))
-        });
+        let lines = self
+            .kinds()
+            .into_iter()
+            .flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind} {name}\n")));
         lines.collect()
     }
 
@@ -142,8 +144,28 @@ mod tests {
     #[test]
     fn only_plain_words_are_kept() {
         let hostile = [
-            "$(reboot)", "`x`", "a;b", "a b", "a\nb", "-rf", "*", "~", "a'b", "a\"b", "\u{1b}[2J", "a:b", "", ".",
-            "\u{202e}x", "a\\b", "{a,b}", "!x", "a|b", "a&b", "<x", "é\u{301}",
+            "$(reboot)",
+            "`x`",
+            "a;b",
+            "a b",
+            "a\nb",
+            "-rf",
+            "*",
+            "~",
+            "a'b",
+            "a\"b",
+            "\u{1b}[2J",
+            "a:b",
+            "",
+            ".",
+            "\u{202e}x",
+            "a\\b",
+            "{a,b}",
+            "!x",
+            "a|b",
+            "a&b",
+            "<x",
+            "é\u{301}",
         ];
         assert_eq!(names(&hostile), Names::default());
         assert!(["PC-IDRE-003", "grovelsjon", "Älvdalen", "pc.example.se", "a_b"].into_iter().all(is_plain));

@@ -72,6 +72,18 @@ impl Home {
         Ok(sessions)
     }
 
+    /// Ids and PCs of the sessions kept here, for completions: nothing is checked or changed.
+    pub fn session_names(&self) -> Vec<(String, String)> {
+        let entries = std::fs::read_dir(self.dir.join(FOLDER)).into_iter().flatten().flatten();
+        let named = entries.take(100).filter_map(|entry| {
+            let name = entry.file_name();
+            let id: SessionId = name.to_str()?.strip_suffix(".json")?.parse().ok()?;
+            let session = self.read_json::<OpenSession>(&file(id)).ok().flatten()?;
+            Some((id.to_string(), session.hostname.to_string()))
+        });
+        named.collect()
+    }
+
     /// Keeps an open session.
     ///
     /// # Errors

@@ -141,14 +141,20 @@ impl Talk<'_> {
                 face.event("readers", json!({ "name": self.name, "count": count }))?;
                 let first = !std::mem::replace(&mut self.greeted, true);
                 match count {
-                    0 => face.remark(Tone::Careful, &say!(
-                        en: "nobody is there at the moment; what you write is shown when they are back",
-                        sv: "ingen är där just nu; det du skriver visas när de är tillbaka"
-                    ))?,
-                    _ if first => face.remark(Tone::Good, &say!(
-                        en: "the chat is open on the screen at the PC",
-                        sv: "chatten är öppen på skärmen vid datorn"
-                    ))?,
+                    0 => face.remark(
+                        Tone::Careful,
+                        &say!(
+                            en: "nobody is there at the moment; what you write is shown when they are back",
+                            sv: "ingen är där just nu; det du skriver visas när de är tillbaka"
+                        ),
+                    )?,
+                    _ if first => face.remark(
+                        Tone::Good,
+                        &say!(
+                            en: "the chat is open on the screen at the PC",
+                            sv: "chatten är öppen på skärmen vid datorn"
+                        ),
+                    )?,
                     _ => face.remark(Tone::Quiet, &say!(en: "somebody is there", sv: "någon är där"))?,
                 }
             }
@@ -196,15 +202,23 @@ async fn reserve(lines: Option<mpsc::Sender<String>>) -> Option<mpsc::OwnedPermi
 
 fn notice_line(face: &mut Face, notice: &Notice) -> std::io::Result<()> {
     match notice {
-        Notice::LineLost(cause) => face.remark(Tone::Careful, &say!(
-            en: "the line is lost ({cause}); what you write is sent when it is back",
-            sv: "förbindelsen bröts ({cause}); det du skriver skickas när den är tillbaka"
-        )),
-        Notice::LineBack => face.remark(Tone::Good, &say!(en: "the line is back", sv: "förbindelsen är tillbaka")),
-        Notice::NotKept(cause) => face.remark(Tone::Careful, &say!(
-            en: "your list of open sessions could not be written: {cause}",
-            sv: "listan över dina öppna sessioner kunde inte skrivas: {cause}"
-        )),
+        Notice::LineLost(cause) => face.remark(
+            Tone::Careful,
+            &say!(
+                en: "the line is lost ({cause}); what you write is sent when it is back",
+                sv: "förbindelsen bröts ({cause}); det du skriver skickas när den är tillbaka"
+            ),
+        ),
+        Notice::LineBack => {
+            face.remark(Tone::Good, &say!(en: "the line is back", sv: "förbindelsen är tillbaka"))
+        }
+        Notice::NotKept(cause) => face.remark(
+            Tone::Careful,
+            &say!(
+                en: "your list of open sessions could not be written: {cause}",
+                sv: "listan över dina öppna sessioner kunde inte skrivas: {cause}"
+            ),
+        ),
         _ => Ok(()),
     }
 }

@@ -129,10 +129,9 @@ fn told(app: &App, session: &Session, text: &Text, reply: &Reply) -> anyhow::Res
             screen.line(chosen.map(ToString::to_string).unwrap_or_default())?;
             screen.hint(say!(en: "answered by {who}", sv: "svar från {who}"));
         }
-        Answered::Shown => screen.toned_hint(
-            Tone::Good,
-            say!(en: "shown on the screen", sv: "visas på skärmen"),
-        ),
+        Answered::Shown => {
+            screen.toned_hint(Tone::Good, say!(en: "shown on the screen", sv: "visas på skärmen"))
+        }
         Answered::Read => screen.toned_hint(Tone::Good, say!(en: "read by {who}", sv: "läst av {who}")),
         Answered::Closed => screen.toned_hint(
             Tone::Careful,
@@ -161,9 +160,10 @@ pub(super) fn undone(result: &OpResult) -> anyhow::Error {
         Outcome::SessionEnded => {
             (Exit::SessionOver, say!(en: "the session ended{detail}", sv: "sessionen avslutades{detail}"))
         }
-        Outcome::NotStarted => {
-            (Exit::NotStarted, say!(en: "it could not be begun{detail}", sv: "det gick inte att börja{detail}"))
-        }
+        Outcome::NotStarted => (
+            Exit::NotStarted,
+            say!(en: "it could not be begun{detail}", sv: "det gick inte att börja{detail}"),
+        ),
         Outcome::TimedOut => (Exit::TimedOut, say!(en: "time is up{detail}", sv: "tiden gick ut{detail}")),
         Outcome::Completed | Outcome::Unknown => (
             Exit::Unknown,

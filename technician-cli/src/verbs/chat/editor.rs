@@ -39,7 +39,8 @@ impl Editor {
         if key.kind == KeyEventKind::Release {
             return Act::Nothing;
         }
-        let control = key.modifiers.contains(KeyModifiers::CONTROL) && !key.modifiers.contains(KeyModifiers::ALT);
+        let control =
+            key.modifiers.contains(KeyModifiers::CONTROL) && !key.modifiers.contains(KeyModifiers::ALT);
         match (key.code, control) {
             (KeyCode::Char('c'), true) => return Act::End,
             (KeyCode::Char('d'), true) if self.line.is_empty() => return Act::End,

@@ -38,7 +38,9 @@ pub(super) fn complete(cli: &mut Command, words: &[String], known: &Known) -> An
     let mut joined: Vec<String> = Vec::new();
     for word in words {
         match joined.last_mut() {
-            Some(last) if last.starts_with("--") && (word == "=" || last.ends_with('=')) => last.push_str(word),
+            Some(last) if last.starts_with("--") && (word == "=" || last.ends_with('=')) => {
+                last.push_str(word)
+            }
             _ => joined.push(word.clone()),
         }
     }
@@ -53,7 +55,9 @@ pub(super) fn complete(cli: &mut Command, words: &[String], known: &Known) -> An
         state.read(word);
     }
     let mut answer = state.next(current, known, before);
-    answer.candidates.retain(|candidate| candidate.word.starts_with(current.as_str()) && candidate.word != "=");
+    answer
+        .candidates
+        .retain(|candidate| candidate.word.starts_with(current.as_str()) && candidate.word != "=");
     answer.candidates.sort();
     answer.candidates.dedup_by(|a, b| a.word == b.word);
     for candidate in &mut answer.candidates {
@@ -122,8 +126,10 @@ impl<'a> State<'a> {
     /// The positional argument that comes next; the last one again, if it takes many.
     fn positional(&self) -> Option<&'a Arg> {
         let list: Vec<&Arg> = self.command.get_positionals().filter(|arg| !arg.is_last_set()).collect();
-        let many = |arg: &&&Arg| arg.get_num_args().is_some_and(|range| range.max_values() > 1)
-            || matches!(arg.get_action(), clap::ArgAction::Append);
+        let many = |arg: &&&Arg| {
+            arg.get_num_args().is_some_and(|range| range.max_values() > 1)
+                || matches!(arg.get_action(), clap::ArgAction::Append)
+        };
         list.get(self.positional).or_else(|| list.last().filter(many)).copied()
     }
 
@@ -169,7 +175,9 @@ fn values(arg: &Arg, current: &str, known: &Known) -> Answer {
             Scope::ALL.into_iter().map(scope).collect()
         }
         (_, "lang") => ["en", "sv"].map(|lang| word(&lang.to_owned())).into(),
-        ("FILE" | "DIR" | "PATH" | "LOCAL" | "SOURCE", _) => return Answer { candidates: Vec::new(), files: true },
+        ("FILE" | "DIR" | "PATH" | "LOCAL" | "SOURCE", _) => {
+            return Answer { candidates: Vec::new(), files: true };
+        }
         _ => Vec::new(),
     };
     Answer { candidates, files: false }
@@ -213,7 +221,10 @@ mod tests {
             (vec!["pcs", "--group", ""], vec!["kontor"]),
             (vec!["doctor", "PC-1", "--session", ""], vec!["01ab"]),
             (vec!["session", "op"], vec!["open"]),
-            (vec!["session", "open", "PC-1", "--scopes", "diagnose,comm"], vec!["diagnose,command", "diagnose,command:system"]),
+            (
+                vec!["session", "open", "PC-1", "--scopes", "diagnose,comm"],
+                vec!["diagnose,command", "diagnose,command:system"],
+            ),
             (vec!["--lang", "s"], vec!["sv"]),
             (vec!["whoami", "--jso"], vec!["--json"]),
             (vec!["run", "PC-1", "--", "P"], vec![]),
