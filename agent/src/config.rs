@@ -10,11 +10,18 @@
 //! # With development = true only, where the real machine is never restarted:
 //! power_program = ["./pretend"]       # run instead, with restart, shutdown, logoff or lock added
 //! run_id_file = "run-id"              # its text (in the state folder) names the machine's run
+//! wake_port = 4009                    # where wake-up calls go instead of port 9
+//! [[cards]]                           # the network cards instead of the machine's
+//! name = "lo"
+//! mac = "02:00:00:00:00:01"
+//! kind = "wired"
+//! networks = [{ address = [127, 0, 0, 1], prefix = 8 }]
 //! ```
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use distans_proto::segment::Card;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -73,6 +80,10 @@ pub struct Config {
     pub log_files: Vec<PathBuf>,
     /// In development: what runs instead of the system's restart and the like.
     pub power_program: Option<Vec<String>>,
+    /// In development: the network cards, instead of the machine's.
+    pub cards: Option<Vec<Card>>,
+    /// Where wake-up calls go; another port only in development.
+    pub wake_port: u16,
     /// In development: the file, beside the state, whose text names the run of the machine.
     pub run_id_file: Option<PathBuf>,
 }
@@ -88,6 +99,8 @@ struct File {
     log_files: Option<Spanned<Vec<PathBuf>>>,
     power_program: Option<Spanned<Vec<String>>>,
     run_id_file: Option<Spanned<PathBuf>>,
+    cards: Option<Spanned<Vec<Card>>>,
+    wake_port: Option<Spanned<u16>>,
 }
 
 impl Config {
@@ -102,6 +115,8 @@ impl Config {
             log_files: Vec::new(),
             power_program: None,
             run_id_file: None,
+            cards: None,
+            wake_port: distans_platform::wake::PORT,
         }
     }
 
@@ -139,12 +154,16 @@ impl Config {
         for (name, span) in [
             ("power_program", file.power_program.as_ref().map(Spanned::span)),
             ("run_id_file", file.run_id_file.as_ref().map(Spanned::span)),
+            ("cards", file.cards.as_ref().map(Spanned::span)),
+            ("wake_port", file.wake_port.as_ref().map(Spanned::span)),
         ] {
             if span.is_some() && !config.development {
                 return Err(wrong(span, format!("{name} counts only with development = true")));
             }
         }
         config.run_id_file = file.run_id_file.map(Spanned::into_inner);
+        config.cards = file.cards.map(Spanned::into_inner);
+        config.wake_port = file.wake_port.map_or(config.wake_port, Spanned::into_inner);
         if let Some(program) = file.power_program {
             if program.get_ref().is_empty() {
                 return Err(wrong(

@@ -3,10 +3,11 @@
 
 use std::io;
 
-use distans_platform::power;
 use distans_platform::session_user::SignedIn;
+use distans_platform::{power, wake};
 use distans_proto::inner::{Denied, DeniedBy};
 use distans_proto::ops::power::PowerAction;
+use distans_proto::segment::{CARDS_LIMIT, Card, CardKind, Mac, NETWORKS_LIMIT, Network};
 use distans_proto::text::clean_line;
 use tracing::warn;
 
@@ -64,4 +65,34 @@ pub(crate) async fn order(config: &Config, action: PowerAction, user: Option<&Si
         PowerAction::SignOut => power::sign_out(user.ok_or_else(nobody)?).await,
         PowerAction::Lock => power::lock(user.ok_or_else(nobody)?).await,
     }
+}
+
+/// The network cards.
+pub(crate) async fn cards(config: &Config) -> Vec<Card> {
+    if let Some(cards) = &config.cards {
+        return cards.clone();
+    }
+    // Reads files of the kernel's; a few milliseconds.
+    let found = tokio::task::spawn_blocking(wake::cards).await.unwrap_or_default();
+    let card = |card: wake::Card| Card {
+        name: card.name.into(),
+        mac: Mac(card.mac),
+        kind: match card.kind {
+            wake::Kind::Wired => CardKind::Wired,
+            wake::Kind::Wireless => CardKind::Wireless,
+            wake::Kind::Other => CardKind::Other,
+        },
+        networks: card
+            .networks
+            .iter()
+            .take(NETWORKS_LIMIT)
+            .map(|(address, prefix)| Network { address: address.octets(), prefix: *prefix })
+            .collect(),
+        wakes: card.wakes,
+    };
+    let has_segment = |card: &Card| card.segments().next().is_some();
+    let mut cards: Vec<Card> = found.into_iter().map(card).collect();
+    cards.sort_by_key(|card| !has_segment(card));
+    cards.truncate(CARDS_LIMIT);
+    cards
 }

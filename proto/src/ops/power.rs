@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::segment::Mac;
 use crate::text::Untrusted;
 use crate::time::Timestamp;
 
@@ -10,9 +11,6 @@ pub const DELAY_LIMIT: u16 = 3600;
 
 /// Longest text to the person at the PC, in characters.
 pub const TEXT_LIMIT: usize = 500;
-
-/// Most broadcast addresses a wake-up call is sent to.
-pub const BROADCASTS_LIMIT: usize = 4;
 
 /// What to do with the PC, after a warning that the person there may cancel. Answered by
 /// [`PowerNews`].
@@ -118,17 +116,14 @@ pub struct GoingDown {
     pub until: Option<Timestamp>,
 }
 
-/// Wakes a PC that sleeps or is off. Answered by [`Woken`].
+/// Wakes a PC that sleeps or is off. Answered by [`Woken`]. Where the call goes is the agent's
+/// own matter: to the wired segments it is on and nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Wake {
     /// Hardware address of its network card.
-    #[cbor(n(0), with = "minicbor::bytes")]
-    pub mac: [u8; 6],
-    /// IPv4 broadcast addresses of the segments it was seen on, at most [`BROADCASTS_LIMIT`].
-    /// Only those that are this PC's own are used.
-    #[n(1)]
-    pub broadcasts: Vec<[u8; 4]>,
+    #[n(0)]
+    pub mac: Mac,
 }
 
 /// A wake-up call that was sent.

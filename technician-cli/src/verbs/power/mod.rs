@@ -10,7 +10,7 @@
 
 mod down;
 mod show;
-// pub mod wake;
+pub mod wake;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,7 +113,9 @@ pub struct LogOff {
 
 /// Arguments of `distans lock`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  distans lock PC-IDRE-003\n\nNothing is closed; whoever is signed in unlocks it.")]
+#[command(
+    after_help = "Examples:\n  distans lock PC-IDRE-003\n\nNothing is closed; whoever is signed in unlocks it."
+)]
 pub struct Lock {
     /// Name, id or the beginning of either
     #[arg(value_name = "PC")]

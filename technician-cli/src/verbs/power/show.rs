@@ -108,7 +108,9 @@ impl<'a> Show<'a> {
         match self.action {
             PowerAction::Restart => say!(en: "is about to restart", sv: "startas strax om"),
             PowerAction::ShutDown => say!(en: "is about to shut down", sv: "stängs strax av"),
-            PowerAction::SignOut => say!(en: "is about to sign its user out", sv: "loggar strax ut sin användare"),
+            PowerAction::SignOut => {
+                say!(en: "is about to sign its user out", sv: "loggar strax ut sin användare")
+            }
             PowerAction::Lock => say!(en: "is about to lock its screen", sv: "låser strax skärmen"),
         }
     }
@@ -193,7 +195,9 @@ impl<'a> Show<'a> {
                     en: "the user of {name} has been signed out",
                     sv: "användaren på {name} är utloggad"
                 ),
-                PowerAction::Lock => say!(en: "the screen of {name} is locked", sv: "skärmen på {name} är låst"),
+                PowerAction::Lock => {
+                    say!(en: "the screen of {name} is locked", sv: "skärmen på {name} är låst")
+                }
             };
             return self.say(&self.app.screen.paint(Tone::Good, &text));
         }
