@@ -11,6 +11,8 @@
 //! | `link`, `relay` | the connection to the broker, and the streams it opens |
 //! | `session`, `operations` | the technician's side of things: control streams, operations |
 //! | `desk` | the person's side of things: questions, notices, Stop |
+//! | `machine` | the machine under it, or what stands for it in development |
+//! | `recording` | what was shown in shells, encrypted |
 //! | [`journal`] | what is on disk before anything is done |
 #![forbid(unsafe_code)]
 
@@ -22,7 +24,9 @@ pub mod doctor;
 pub mod enrol;
 pub mod journal;
 mod link;
+mod machine;
 mod operations;
+mod recording;
 mod relay;
 mod session;
 mod shared;
@@ -34,3 +38,4 @@ mod testing;
 pub use agent::{Agent, Running, StartError};
 pub use config::Config;
 pub use link::dial::DialError;
+pub use operations::files::worker;

@@ -12,11 +12,12 @@ use distans_agent_core::session::Sessions;
 use distans_e2e::tls;
 use distans_proto::ids::SessionId;
 use distans_proto::link::Documents;
+use distans_proto::local::Started;
 use distans_trust::keys::P256Key;
 use distans_trust::outer::{SharedSnapshot, Snapshot};
-use distans_trust::policy::TimeSource;
+use distans_trust::policy::{Policy, TimeSource};
 use distans_trust::store::{Trust, TrustError};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info};
@@ -46,6 +47,16 @@ pub(crate) struct Decisions {
     pub(crate) sessions: Sessions,
 }
 
+impl Decisions {
+    /// What the person at the PC sees of a session.
+    pub(crate) fn shown(&self, session: SessionId) -> Option<Started> {
+        let shown = self.sessions.get(session)?.shown();
+        let covers = |policy: &Policy| policy.recording.covers(shown.scopes);
+        let recorded = self.trust.policy().is_some_and(covers).then_some(true);
+        Some(Started { recorded, ..shown })
+    }
+}
+
 /// A running agent.
 pub(crate) struct Shared {
     pub(crate) config: Config,
@@ -53,6 +64,10 @@ pub(crate) struct Shared {
     pub(crate) key: P256Key,
     pub(crate) state: Arc<StateDir>,
     pub(crate) journal: Ledger,
+    /// Names this run of the machine, if the system tells.
+    pub(crate) run_id: Option<String>,
+    /// One order to the machine at a time.
+    pub(crate) power: Arc<Semaphore>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) status: StatusBoard,
     pub(crate) operations: Operations,
@@ -98,6 +113,7 @@ pub(crate) struct Parts {
     pub(crate) trust: Trust,
     pub(crate) state: StateDir,
     pub(crate) journal: Ledger,
+    pub(crate) run_id: Option<String>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -114,6 +130,8 @@ impl Shared {
             key: parts.key,
             state: Arc::new(parts.state),
             journal: parts.journal,
+            run_id: parts.run_id,
+            power: Arc::new(Semaphore::new(1)),
             desk: parts.desk,
             status,
             operations: Operations::default(),

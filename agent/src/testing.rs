@@ -81,7 +81,7 @@ fn trust() -> Trust {
 pub(crate) fn agent(dir: &tempfile::TempDir) -> Arc<Shared> {
     let path = dir.path().join("state");
     let (state, tasks) = (StateDir::open(&path).expect("a folder"), TaskTracker::new());
-    let journal = Ledger::open(&state.journal(), clock::now(), &TaskTracker::new()).expect("a journal");
+    let journal = Ledger::open(&state.journal(), clock::now(), None, &TaskTracker::new()).expect("a journal");
     let device = DeviceId::from_bytes([2; 16]);
     let group = "kontor".parse().expect("a label");
     let org = "mora".parse().expect("a label");
@@ -93,6 +93,7 @@ pub(crate) fn agent(dir: &tempfile::TempDir) -> Arc<Shared> {
         trust: trust(),
         state,
         journal,
+        run_id: None,
         desk: Arc::new(Desk::default()),
         stop: CancellationToken::new(),
         tasks,

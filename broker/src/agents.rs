@@ -93,7 +93,8 @@ async fn begin<'a>(
         leave(shared, device.id, number).await;
         return Err(code);
     }
-    seen(shared, device.id, now, Some(hostname)).await;
+    let origin = connection.remote_address().ip().to_canonical();
+    seen(shared, Seen { device: device.id, at: now, hostname: Some(hostname), origin: Some(origin) }).await;
     Ok((agent, reader, number))
 }
 
@@ -152,13 +153,12 @@ async fn leave(shared: &Shared, id: DeviceId, number: ConnectionNumber) {
     };
     if gone {
         tracing::debug!(device = %id, "a pc is gone");
-        seen(shared, id, now, None).await;
+        seen(shared, Seen { device: id, at: now, hostname: None, origin: None }).await;
     }
 }
 
-async fn seen(shared: &Shared, device: DeviceId, at: Timestamp, hostname: Option<Untrusted>) {
-    let seen = vec![Seen { device, at, hostname }];
-    if let Err(error) = shared.timed(shared.store.see(seen)).await {
+async fn seen(shared: &Shared, seen: Seen) {
+    if let Err(error) = shared.timed(shared.store.see(vec![seen])).await {
         tracing::error!(%error, "cannot note when a pc was here");
     }
 }

@@ -5,6 +5,7 @@
 
 mod documents;
 mod fleet;
+mod neighbours;
 mod open;
 mod sessions;
 mod trips;
@@ -260,6 +261,7 @@ async fn dispatch(
     let who = &technician.id;
     match request {
         DeskRequest::Devices(filter) => fleet::list(shared, who, &filter, answer).await,
+        DeskRequest::Neighbours(device) => neighbours::find(shared, who, device, answer).await,
         DeskRequest::Watch(_) => watch::serve(shared, who, answer).await,
         DeskRequest::EditDevice(edit) => fleet::edit(shared, who, edit, answer).await,
         DeskRequest::Documents(held) => documents::newer(shared, held, answer).await,

@@ -12,6 +12,7 @@ use crate::enrol::Refused;
 use crate::facts::{Facts, Severity};
 use crate::ids::{DeviceId, GroupId, SessionId, SiteId, TechnicianId};
 use crate::link::{DocumentVersions, Documents, Noted, SessionRecord};
+use crate::segment::{Card, Mac};
 use crate::text::Untrusted;
 use crate::time::Timestamp;
 use crate::trips::{Booking, EntryRecord, LedgerFilter, Leg, Site};
@@ -62,6 +63,9 @@ pub enum DeskRequest {
     /// after each batch, without end. `Again` between them: forget them all, they are told anew.
     #[n(13)]
     Watch(#[n(0)] Watch),
+    /// PCs that could wake this one; answered by `Neighbours`.
+    #[n(14)]
+    Neighbours(#[n(0)] DeviceId),
 }
 
 /// The broker's answers.
@@ -103,6 +107,9 @@ pub enum DeskReply {
     /// What the technician may see has changed: forget all PCs, they follow anew.
     #[n(11)]
     Again(#[n(0)] Again),
+    /// PCs that could wake another.
+    #[n(12)]
+    Neighbours(#[n(0)] Neighbours),
 }
 
 /// Asks for a stream to a PC.
@@ -361,3 +368,31 @@ pub struct Identity {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Done {}
+
+/// Who could wake a PC, as far as the broker can tell from inventories. Only a hint: it can name
+/// a wrong address or a wrong neighbour, and then nothing wakes, or another PC does.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Neighbours {
+    /// The PC's wired cards; empty if it has never told of any.
+    #[n(0)]
+    pub cards: Vec<Card>,
+    /// Awake PCs on one of its segments, the likeliest first, at most [`NEIGHBOURS_LIMIT`].
+    #[n(1)]
+    pub awake: Vec<Neighbour>,
+}
+
+/// Most PCs in [`Neighbours`].
+pub const NEIGHBOURS_LIMIT: usize = 16;
+
+/// A PC that could wake another.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Neighbour {
+    /// Which.
+    #[n(0)]
+    pub device: DeviceId,
+    /// The sleeping PC's card on the segment they share.
+    #[n(1)]
+    pub mac: Mac,
+}

@@ -5,6 +5,7 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 pub use crate::ops::diagnose::Finding;
+use crate::segment::Card;
 use crate::text::Untrusted;
 use crate::time::Timestamp;
 
@@ -69,6 +70,10 @@ pub struct Facts {
     /// Target triple the agent was built for.
     #[n(18)]
     pub target: Untrusted,
+    /// Network cards, at most [`crate::segment::CARDS_LIMIT`].
+    #[cbor(n(19), default, skip_if = "Vec::is_empty")]
+    #[serde(default)]
+    pub interfaces: Vec<Card>,
 }
 
 /// One mounted disk.

@@ -26,6 +26,7 @@ pub mod link;
 pub mod local;
 pub mod ops;
 pub mod scope;
+pub mod segment;
 pub mod text;
 pub mod time;
 pub mod trips;

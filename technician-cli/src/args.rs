@@ -1,37 +1,18 @@
-//! The command line as a tree: `distans VERB …`. Each verb's own arguments stand in its file.
+//! The command line as a tree: `distans VERB …`. Each verb's own arguments stand in its file; how
+//! help looks stands in [`crate::help`].
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::exit::Exit;
 use crate::lang::Lang;
 use crate::verbs;
-
-const EXAMPLES: &str = "\
-A day's work:
-  distans login --id anna --broker distans.example.se:4433    once a day: who you are
-  distans pcs --site grovelsjon                               which PCs are there
-  distans doctor PC-IDRE-003 --purpose \"slow since Monday\"    what is wrong with it
-  distans run PC-IDRE-003 -- ipconfig /all                    run a command there
-  distans session end PC-IDRE-003                             done; asks if a drive was avoided
-  distans trips                                               the kilometres nobody had to drive
-
-PC is a name, an id or the beginning of either, as long as only one PC fits.
-`distans help VERB` tells more about one verb.";
 
 const EVERYWHERE: &str = "With every verb";
 
 /// Help people at PCs far away, with their consent, without driving there.
 #[derive(Debug, Parser)]
-#[command(
-    name = "distans",
-    version,
-    max_term_width = 100,
-    arg_required_else_help = true,
-    after_help = EXAMPLES,
-    after_long_help = format!("{EXAMPLES}\n\n{}", Exit::help()),
-)]
+#[command(name = "distans", version, max_term_width = 100, arg_required_else_help = true)]
 pub struct Cli {
     /// Options of every verb.
     #[command(flatten)]
@@ -65,6 +46,8 @@ pub enum Verb {
     Login(verbs::login::Login),
     /// Who am I, until when, and what does the broker say
     Whoami,
+    /// The PCs on a full screen, live, with a key for every verb; distans alone opens it
+    Fleet(verbs::fleet::Fleet),
     /// List the PCs
     Pcs(verbs::pcs::Pcs),
     /// All about one PC
@@ -74,19 +57,43 @@ pub enum Verb {
     Session(verbs::session::Session),
     /// What is wrong with a PC: facts, findings and what to do
     Doctor(verbs::doctor::Doctor),
+    /// Copy files and folders from a PC or to it
+    Cp(verbs::cp::Cp),
     /// Run one command on a PC
     Run(verbs::run::Run),
+    /// A terminal on a PC, as if you sat there
+    Shell(verbs::shell::Shell),
+    /// Recordings of shells that a PC keeps: list them, or fetch one, encrypted
+    Recordings(verbs::recordings::Recordings),
+    /// Restart a PC, with a warning there, and be back in the session
+    Reboot(verbs::power::Reboot),
+    /// Shut a PC down, with a warning there
+    Shutdown(verbs::power::ShutDown),
+    /// Sign the user of a PC out, with a warning there
+    Logoff(verbs::power::LogOff),
+    /// Lock a PC's screen
+    Lock(verbs::power::Lock),
+    /// Wake a PC through another one beside it
+    Wake(verbs::power::wake::WakeUp),
     /// Connections through a PC: the printer's page, a whole site's, or back to here
     Forward(verbs::forward::Forward),
     /// The PC's desktop over RDP, in the client that is here
     Rdp(verbs::rdp::Rdp),
     /// The PC's desktop over VNC, in the viewer that is here
     Vnc(verbs::vnc::Vnc),
+    /// Show the person at a PC a text, or ask a question with choices
+    Message(verbs::message::Message),
+    /// Chat with the person at a PC
+    Chat(verbs::chat::Chat),
     /// Book site visits: avoided, made, or one booked by mistake
     #[command(subcommand)]
     Visit(verbs::visit::Visit),
     /// The booked visits and their round-trip kilometres
     Trips(verbs::trips::Trips),
+    /// Teach your shell to complete verbs, PCs, sites and sessions
+    Completions(verbs::complete::Completions),
+    /// Write manual pages
+    Man(verbs::man::Man),
     /// The administrator's offline side: keys, policy, tokens, certificates, sites
     Admin(crate::admin::Admin),
 }

@@ -122,11 +122,14 @@ impl Org {
             strong: ScopeSet::EMPTY,
             revoked: Default::default(),
             max_cert_hours: 12,
+            recording: Default::default(),
             max_session_min: 60,
+            restart: Vec::new(),
             min_agent: None,
-            forward: Vec::new(),
             doctor: Vec::new(),
             time: TimeSource::Os,
+            forward: Vec::new(),
+            files: Vec::new(),
             extra: Default::default(),
         };
         let root_envelope = make(&root, &[&keys.root])?;

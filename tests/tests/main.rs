@@ -6,10 +6,14 @@
 mod chaos;
 mod documents;
 mod enrol;
+mod fleet;
+mod files;
 mod forward;
 mod malicious_agent;
 mod malicious_broker;
 mod power;
 mod session;
+mod shell;
 mod tls;
+mod wake;
 mod walls;

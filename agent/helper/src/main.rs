@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`desk`] | decides: what to show, what to answer, when silence is a no; pure |
 //! | [`view`] | questions and sessions as text |
+//! | [`warning`] | what happens to the PC in a moment |
 //! | [`words`] | every sentence, in Swedish and English |
 //! | [`screen`] | the terminal: blocks of text, a line that counts, a place to type |
 //! | [`agent`] | the connection to the agent, whose identity is checked |
@@ -18,6 +19,7 @@ mod desk;
 mod run;
 mod screen;
 mod view;
+mod warning;
 mod words;
 
 use clap::Parser;

@@ -13,7 +13,9 @@
 //! | [`local`] | socket or pipe between the agent and the helper, the peer known |
 //! | [`power`] | restart, shutdown, sign-out, lock; which run of the machine this is |
 //! | [`net`] | interfaces, routes, name servers, sockets |
+//! | [`fix`] | small repairs: print queues, the cache of names |
 //! | [`private`] | owner-only folders, writes that survive a power cut, one-instance lock |
+//! | [`probe`] | looking at the machine piece by piece, for a diagnosis |
 //! | [`process`] | one command with pipes, and the end of everything it started |
 //! | [`pty`] | a program in a terminal of its own |
 //! | [`processes`] | which processes there are, and ending one |
@@ -26,8 +28,8 @@
 mod command_line;
 pub mod console;
 pub mod facts;
-pub mod fix;
 pub mod files;
+pub mod fix;
 pub mod load;
 pub mod local;
 pub mod logs;
@@ -45,6 +47,7 @@ pub mod software;
 pub mod stop;
 mod thread;
 mod user;
+pub mod wake;
 pub mod users;
 
 pub use user::UserId;

@@ -20,7 +20,7 @@ use quinn::{RecvStream, SendStream};
 use tracing::{debug, error, info, warn};
 
 use super::dial::{Dialled, plain};
-use crate::clock;
+use crate::{clock, machine};
 use crate::operations::diagnose::gather;
 use crate::shared::Shared;
 
@@ -115,7 +115,8 @@ impl Control<'_> {
     /// Tells the facts if they are others than before, apart from those that always change, and
     /// what is wrong by them if that is something else.
     async fn send_facts(&mut self) -> Result<(), FrameIoError> {
-        let facts = gather().await;
+        let mut facts = gather().await;
+        facts.interfaces = machine::cards(&self.shared.config).await;
         let found = findings(&facts, self.shared.status.broker_time(facts.at)).into_iter();
         let standing = standing(found.map(|finding| Noted { severity: finding.severity, rule: finding.rule }));
         if self.told.as_ref().is_none_or(|told| lasting(told) != lasting(&facts)) {

@@ -19,6 +19,7 @@ pub mod enrolment;
 pub mod factors;
 pub mod ledger;
 pub mod needs;
+pub mod neighbours;
 pub mod presence;
 pub mod pseudonym;
 pub mod receipts;

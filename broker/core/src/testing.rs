@@ -139,11 +139,14 @@ fn roster() -> Policy {
         strong: ScopeSet::EMPTY,
         revoked: Revoked::default(),
         max_cert_hours: 12,
+        recording: Default::default(),
         max_session_min: 480,
+        restart: Vec::new(),
         min_agent: None,
-        forward: Vec::new(),
         doctor: Vec::new(),
         time: TimeSource::Os,
+        forward: Vec::new(),
+        files: Vec::new(),
         extra: BTreeMap::new(),
     }
 }

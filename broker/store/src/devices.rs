@@ -1,6 +1,8 @@
 //! PCs: finding them, their facts, where they stand and when they were last here.
 
 use distans_proto::desk::Told;
+use std::net::IpAddr;
+
 use distans_proto::facts::Facts;
 use distans_proto::ids::{DeviceId, SiteId, TokenId};
 use distans_proto::link::Standing;
@@ -94,7 +96,7 @@ impl Store {
         self.write(move |transaction| {
             Box::pin(async move {
                 let update = "UPDATE device SET last_seen = $2, hostname = COALESCE($3, hostname), \
-                              hostname_key = COALESCE($4, hostname_key) \
+                              hostname_key = COALESCE($4, hostname_key), origin = COALESCE($5, origin) \
                               WHERE id = $1 AND (last_seen IS NULL OR last_seen <= $2)";
                 for seen in seen {
                     let values = [
@@ -102,6 +104,7 @@ impl Store {
                         seen.at.as_micros().into(),
                         seen.hostname.as_ref().map(|name| name.raw().to_owned()).into(),
                         seen.hostname.as_ref().map(|name| name.raw().to_lowercase()).into(),
+                        seen.origin.map(|origin| origin.to_string()).into(),
                     ];
                     sql::run(transaction, update, values).await?;
                 }
@@ -109,6 +112,16 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// From which address the broker last saw a PC, if it ever did.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn origin(&self, id: DeviceId) -> Result<Option<IpAddr>, StoreError> {
+        let select = "SELECT origin FROM device WHERE id = $1";
+        let row = sql::one(self.readers(), select, [id.as_bytes().to_vec().into()]).await?;
+        Ok(row.map(|row| row.maybe_parsed("origin")).transpose()?.flatten())
     }
 
     /// Keeps a PC's newest facts, what lists show of them, and its host name if they name one.

@@ -214,6 +214,8 @@ pub struct Seen {
     pub at: Timestamp,
     /// Its host name, if it told.
     pub hostname: Option<Untrusted>,
+    /// From which address the broker saw it, if it did now.
+    pub origin: Option<std::net::IpAddr>,
 }
 
 /// A session whose first stream was opened.

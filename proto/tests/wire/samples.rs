@@ -100,6 +100,7 @@ fn facts() -> Facts {
         lookups: vec![Lookup { name: text("mora.se"), millis: 12, error: Some(text("no answer")) }],
         agent_version: text("0.1.0"),
         target: text("x86_64-pc-windows-gnu"),
+        interfaces: Vec::new(),
     }
 }
 
@@ -233,6 +234,9 @@ fn technician_and_broker() -> Vec<Sample> {
         group: Some(label("skola")),
         online: Some(true),
         details: true,
+        municipality: None,
+        finding: None,
+        severity: None,
     };
     let pc = Device {
         id: device(),
@@ -247,6 +251,8 @@ fn technician_and_broker() -> Vec<Sample> {
         endorsement: Some(b"{e}".to_vec().into()),
         token_cert: Some(b"{t}".to_vec().into()),
         spki: Some(vec![0x30].into()),
+        municipality: None,
+        told: None,
     };
     let summary = SessionSummary {
         id: session(),
@@ -407,18 +413,11 @@ fn end_to_end() -> Vec<Sample> {
 
 fn operations() -> Vec<Sample> {
     let id = OpId::from_bytes([0x09; 16]);
-    let finding = Finding {
-        severity: Severity::Critical,
-        rule: text("disk-nearly-full"),
-        evidence: text("C:\\ 2 % free"),
-        meaning: text("programs stop"),
-        advice: text("empty the bin"),
-    };
     let run = Run { argv: vec!["ipconfig".into(), "/all".into()], system: true, stdin: true, timeout_s: 60 };
     vec![
         sample(
             "op.request.diagnose",
-            OpRequest { id, op: Op::Diagnose(Diagnose { now: now() }), received: 0 },
+            OpRequest { id, op: Op::Diagnose(Diagnose { now: now(), only: None }), received: 0 },
         ),
         sample("op.request.run", OpRequest { id, op: Op::Run(run), received: 77 }),
         sample("op.input.received", OpInput::Received(1 << 40)),
@@ -427,10 +426,6 @@ fn operations() -> Vec<Sample> {
         sample("op.input.done", OpInput::Done(Closed {})),
         sample("op.output.started", OpOutput::Started(Closed {})),
         sample("op.output.finished", OpOutput::Finished(op_result())),
-        sample(
-            "op.output.diagnosis",
-            OpOutput::Diagnosis(Box::new(Diagnosis { facts: facts(), findings: vec![finding] })),
-        ),
         sample(
             "op.output.refused",
             OpOutput::Refused(Denied { by: DeniedBy::Policy, text: text("command is not granted") }),
@@ -451,6 +446,7 @@ fn on_the_pc() -> Vec<Sample> {
         announced: ScopeSet::EMPTY.with(Scope::Diagnose),
         minutes: 30,
         timeout_s: 60,
+        recorded: None,
     };
     let started = Started {
         session: session(),
@@ -459,6 +455,7 @@ fn on_the_pc() -> Vec<Sample> {
         scopes: scopes(),
         purpose: text("skrivaren svarar inte"),
         ends: now(),
+        recorded: None,
     };
     let versions = LocalHello { versions: VersionRange { min: 1, max: 1 } };
     vec![

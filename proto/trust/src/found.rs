@@ -114,11 +114,14 @@ pub fn first_policy(founding: &Founding<'_>) -> Policy {
         strong: ScopeSet::EMPTY,
         revoked: Revoked::default(),
         max_cert_hours: CERT_HOURS_LIMIT,
+        recording: Default::default(),
         max_session_min: 8 * 60,
+        restart: Vec::new(),
         min_agent: None,
-        forward: Vec::new(),
         doctor: Vec::new(),
         time: TimeSource::Os, // the signing service, the other source, does not exist yet
+        forward: Vec::new(),
+        files: Vec::new(),
         extra: BTreeMap::new(),
     }
 }

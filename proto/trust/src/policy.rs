@@ -4,9 +4,13 @@
 //! scopes are dropped from every set, unknown fields are kept for signing again and otherwise
 //! ignored, and what must not be ignored stands in `crit`.
 
-pub mod forward;
+pub mod files;
+pub mod recording;
+mod restart;
 
 pub mod doctor;
+
+pub mod forward;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +25,8 @@ use crate::documents::{Document, Head};
 use crate::hash::Sha256;
 use crate::hours::Hours;
 use crate::keys::PublicKey;
+
+pub use restart::{RESTART_MINUTES_LIMIT, RestartRule, ResumeMode};
 
 /// Longest life of a technician's certificate, whatever the policy says, in hours.
 pub const CERT_HOURS_LIMIT: u32 = 12;
@@ -49,6 +55,9 @@ pub struct Policy {
     /// What no longer counts.
     #[serde(default)]
     pub revoked: Revoked,
+    /// What is recorded at the PC; absent = nothing.
+    #[serde(default, skip_serializing_if = "recording::Recording::is_default")]
+    pub recording: recording::Recording,
     /// Longest life of a technician's certificate, hours; at most [`CERT_HOURS_LIMIT`].
     #[serde(default = "default_cert_hours")]
     pub max_cert_hours: u32,
@@ -64,9 +73,15 @@ pub struct Policy {
     /// Whose clock counts.
     #[serde(default)]
     pub time: TimeSource,
+    /// What becomes of a session when the technician restarts the PC in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restart: Vec<RestartRule>,
     /// Where connections through PCs may go; absent = nowhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forward: Vec<forward::ForwardRule>,
+    /// Where files may be copied from and to; absent = the user's home.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<files::FilesRule>,
     /// What a newer version added; kept when the document is signed again.
     #[serde(flatten)]
     pub extra: BTreeMap<String, serde_json::Value>,
@@ -260,6 +275,12 @@ impl Policy {
             .collect()
     }
 
+    /// How long after the order to restart a PC of `group` the session it was given in can be
+    /// come back to; `None` = it ends with the restart.
+    pub fn may_resume_after_restart(&self, group: &GroupId) -> Option<Duration> {
+        restart::may_resume(&self.restart, group)
+    }
+
     /// Longest life of a technician's certificate.
     pub fn max_cert_span(&self) -> Duration {
         Duration::from_secs(u64::from(self.max_cert_hours.min(CERT_HOURS_LIMIT)) * 3600)
@@ -302,6 +323,11 @@ impl Document for Policy {
         if !(5..=600).contains(&self.consent.timeout_s) {
             return Err(format!("consent.timeout_s is {}, must be 5 to 600", self.consent.timeout_s));
         }
+        restart::check(&self.restart)?;
+        self.files.iter().try_for_each(files::check)?;
+        if let Some(id) = first_repeated(self.files.iter().map(|rule| &rule.group)) {
+            return Err(format!("files of group {id} stands twice"));
+        }
         for doctor in &self.doctor {
             doctor.rules()?;
         }
@@ -317,7 +343,9 @@ impl Document for Policy {
         let named = self.technicians.iter().flat_map(|technician| technician.groups.iter());
         let named = named.chain(self.consent.rules.iter().map(|rule| &rule.group));
         let named = named.chain(self.doctor.iter().map(|doctor| &doctor.group));
+        let named = named.chain(self.restart.iter().map(|rule| &rule.group));
         let named = named.chain(self.unattended.iter().map(|rule| &rule.group));
+        let named = named.chain(self.files.iter().map(|rule| &rule.group));
         let mut named = named.chain(self.forward.iter().map(|rule| &rule.group));
         if let Some(id) = named.find(|id| !self.groups.iter().any(|group| &group.id == *id)) {
             return Err(format!("group {id} is used and not listed in groups"));

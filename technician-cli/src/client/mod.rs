@@ -17,7 +17,10 @@
 //! | [`operation`] | one operation to its end, whatever the line does |
 //! | [`diagnose`] | a diagnosis as it comes, within bounds |
 //! | [`watch`] | all PCs and every change of them |
+//! | [`power`] | restarting the PC and meeting it again |
 //! | [`tunnel`] | connections through a PC, each on a stream of its own |
+//! | [`people`] | words with the person at the PC |
+//! | [`wake`] | waking a PC through a neighbour |
 //! | [`record`] | signed records of sessions, verified |
 
 mod attach;
@@ -31,10 +34,13 @@ mod keeper;
 pub mod ledger;
 pub mod lookup;
 pub mod operation;
+pub mod people;
+pub mod power;
 pub mod record;
 mod relay;
 pub mod session;
 mod settle;
+pub mod wake;
 #[cfg(test)]
 mod testing;
 pub mod tunnel;

@@ -11,9 +11,7 @@ use distans_e2e::receipt::OperationLine;
 use distans_e2e_io::{StreamError, Unit};
 use distans_proto::frame::FrameError;
 use distans_proto::ids::OpId;
-use distans_proto::inner::{
-    Closed, Op, OpInput, OpOutput, OpRequest, OpResult, Outcome, Run,
-};
+use distans_proto::inner::{Closed, Op, OpInput, OpOutput, OpRequest, OpResult, Outcome, Run};
 use distans_proto::ops::shell::Size;
 use tokio::io::{AsyncRead, Empty};
 use tokio::sync::watch;
@@ -124,8 +122,7 @@ impl Session {
 /// [`Error::Local`] if the system has no randomness.
 pub fn new_id() -> Result<OpId, Error> {
     let mut id = [0u8; 16];
-    getrandom::fill(&mut id)
-        .map_err(|error| Error::Local { what: "no randomness", error: error.into() })?;
+    getrandom::fill(&mut id).map_err(|error| Error::Local { what: "no randomness", error: error.into() })?;
     Ok(OpId::from_bytes(id))
 }
 
@@ -233,7 +230,9 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
         if let Some(error) = self.sink_error.take() {
             return Err(Error::Local { what: "the output could not be written here", error });
         }
-        if result.outcome == Outcome::Completed && result.bytes != self.received {
+        // What a PC that went down still had to say about it went down with it.
+        let all_comes = !matches!(self.op, Op::Power(_));
+        if result.outcome == Outcome::Completed && all_comes && result.bytes != self.received {
             return Err(Error::pc(format!("{} bytes of output arrived of {}", self.received, result.bytes)));
         }
         Ok(result)
@@ -275,6 +274,15 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
                     cancelled = true;
                 }
                 size = changed(&mut self.size) => writer.send(&OpInput::Resize(size)).await?,
+                // Before the output: Ctrl-C must not wait for the end of a flood. Input ends at its
+                // window, so it cannot hold the output back for ever.
+                read = self.feed.read(), if may_send_input && !cancelled && self.feed.wants_more() => {
+                    let bytes = read.map_err(|error| Halt::Fatal(Error::Local { what: "standard input", error }))?;
+                    if let Some(bytes) = bytes {
+                        writer.write_primary(bytes).await?;
+                        writer.flush().await?;
+                    }
+                }
                 unit = reader.next::<OpOutput>() => {
                     let unit = match unit {
                         Ok(Some(unit)) => unit,
@@ -331,13 +339,6 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
                     if self.received - acknowledged >= acknowledge {
                         acknowledged = self.received;
                         writer.send(&OpInput::Received(acknowledged)).await?;
-                    }
-                }
-                read = self.feed.read(), if may_send_input && !cancelled && self.feed.wants_more() => {
-                    let bytes = read.map_err(|error| Halt::Fatal(Error::Local { what: "standard input", error }))?;
-                    if let Some(bytes) = bytes {
-                        writer.write_primary(bytes).await?;
-                        writer.flush().await?;
                     }
                 }
             }

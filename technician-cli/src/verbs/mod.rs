@@ -4,17 +4,26 @@ use crate::args::Verb;
 use crate::home::Home;
 use crate::screen::Screen;
 
+pub mod chat;
+pub mod complete;
+pub mod cp;
 pub mod desktop;
 pub mod doctor;
+pub mod fleet;
 pub mod forward;
 pub mod login;
+pub mod man;
+pub mod message;
 pub mod notices;
 pub mod pc;
 pub mod pcs;
+pub mod power;
 pub mod rdp;
 pub mod reach;
+pub mod recordings;
 pub mod run;
 pub mod session;
+pub mod shell;
 pub mod trips;
 pub mod visit;
 pub mod vnc;
@@ -37,16 +46,29 @@ pub async fn perform(app: &App, verb: Verb) -> anyhow::Result<i32> {
     match verb {
         Verb::Login(login) => login::perform(app, login)?,
         Verb::Whoami => whoami::perform(app).await?,
+        Verb::Fleet(fleet) => Box::pin(fleet::perform(app, fleet)).await?,
         Verb::Pcs(pcs) => pcs::perform(app, pcs).await?,
         Verb::Pc(pc) => pc::perform(app, pc).await?,
         Verb::Session(session) => session::perform(app, session).await?,
         Verb::Doctor(doctor) => doctor::perform(app, doctor).await?,
+        Verb::Cp(cp) => return Box::pin(cp::perform(app, cp)).await,
         Verb::Run(run) => return run::perform(app, run).await,
+        Verb::Shell(shell) => return Box::pin(shell::perform(app, shell)).await,
+        Verb::Recordings(recordings) => return Box::pin(recordings::perform(app, recordings)).await,
+        Verb::Reboot(reboot) => return power::reboot(app, reboot).await,
+        Verb::Shutdown(shut_down) => return power::shut_down(app, shut_down).await,
+        Verb::Logoff(log_off) => return power::log_off(app, log_off).await,
+        Verb::Lock(lock) => return power::lock(app, lock).await,
+        Verb::Wake(wake) => return power::wake::perform(app, wake).await,
         Verb::Forward(forward) => return Box::pin(forward::perform(app, forward)).await,
         Verb::Rdp(rdp) => return Box::pin(rdp::perform(app, rdp)).await,
         Verb::Vnc(vnc) => return Box::pin(vnc::perform(app, vnc)).await,
+        Verb::Message(message) => return message::perform(app, message).await,
+        Verb::Chat(chat) => return chat::perform(app, chat).await,
         Verb::Visit(visit) => visit::perform(app, visit).await?,
         Verb::Trips(trips) => trips::perform(app, trips).await?,
+        Verb::Completions(completions) => complete::perform(app, &completions)?,
+        Verb::Man(man) => man::perform(app, &man)?,
         Verb::Admin(admin) => Box::pin(crate::admin::perform(app, admin)).await?,
     }
     Ok(0)

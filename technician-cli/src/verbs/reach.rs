@@ -5,7 +5,7 @@ use distans_proto::scope::ScopeSet;
 
 use super::{App, notices};
 use crate::ask;
-use crate::client::{Desk, Error, NewSession, Session, Target};
+use crate::client::{Desk, Error, Listener, NewSession, Session, Target};
 use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::format;
@@ -41,7 +41,15 @@ pub struct SessionOptions {
 /// # Errors
 /// What keeps us from it.
 pub async fn connect(app: &App) -> Result<Desk, Error> {
-    let desk = Desk::connect_with(&app.home, notices::listener(app.screen)).await?;
+    connect_with(app, notices::listener(app.screen)).await
+}
+
+/// As [`connect`], with notices to a listener of the verb's own.
+///
+/// # Errors
+/// What keeps us from it.
+pub async fn connect_with(app: &App, listener: Option<Listener>) -> Result<Desk, Error> {
+    let desk = Desk::connect_with(&app.home, listener).await?;
     warn_of_expiry(app, &desk);
     Ok(desk)
 }

@@ -3,8 +3,8 @@
 mod account;
 pub(crate) mod console;
 pub(crate) mod facts;
-pub(crate) mod fix;
 pub(crate) mod files;
+pub(crate) mod fix;
 pub(crate) mod load;
 pub(crate) mod local;
 pub(crate) mod logs;
@@ -23,4 +23,5 @@ pub(crate) mod software;
 pub(crate) mod stop;
 mod tool;
 pub(crate) mod user;
+pub(crate) mod wake;
 pub(crate) mod users;

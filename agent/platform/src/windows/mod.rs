@@ -2,8 +2,8 @@
 
 pub(crate) mod console;
 pub(crate) mod facts;
-pub(crate) mod fix;
 pub(crate) mod files;
+pub(crate) mod fix;
 pub(crate) mod load;
 pub(crate) mod local;
 pub(crate) mod logs;
@@ -24,4 +24,5 @@ pub(crate) mod software;
 pub(crate) mod stop;
 mod sys;
 pub(crate) mod user;
+pub(crate) mod wake;
 pub(crate) mod users;

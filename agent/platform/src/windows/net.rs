@@ -38,7 +38,8 @@ pub(crate) fn gateways() -> Vec<Gateway> {
             let Some(entry) = (unsafe { next.as_ref() }) else { break };
             // SAFETY: the address belongs to the entry.
             let address = unsafe { address(&entry.Address) };
-            let metric = if matches!(address, Some(IpAddr::V6(_))) { adapter.Ipv6Metric } else { adapter.Ipv4Metric };
+            let metric =
+                if matches!(address, Some(IpAddr::V6(_))) { adapter.Ipv6Metric } else { adapter.Ipv4Metric };
             gateways.push(Gateway { address, interface: name.clone(), metric });
             next = entry.Next;
         }
@@ -69,7 +70,7 @@ pub(crate) fn name_servers() -> Vec<IpAddr> {
 }
 
 /// Hands every adapter to `each`; none if the system does not tell.
-fn each_adapter(mut each: impl FnMut(&IP_ADAPTER_ADDRESSES_LH)) {
+pub(super) fn each_adapter(mut each: impl FnMut(&IP_ADAPTER_ADDRESSES_LH)) {
     const FLAGS: u32 =
         GAA_FLAG_INCLUDE_GATEWAYS | GAA_FLAG_SKIP_UNICAST | GAA_FLAG_SKIP_ANYCAST | GAA_FLAG_SKIP_MULTICAST;
     let mut room = vec![0u64; 32 * 1024 / 8];
