@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use distans_agent::{Agent, Config, doctor, enrol, status};
+use distans_agent::{Agent, Config, doctor, enrol, status, worker};
 use distans_platform::stop::Stop;
 use distans_trust::token::EnrolToken;
 use tracing_subscriber::filter::Targets;
@@ -47,6 +47,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Copies files as the user who runs it; started by the agent alone.
+    #[command(name = worker::VERB, hide = true)]
+    FilesWorker,
     /// Says which step between this PC and the broker fails. Exit code 1 if one does.
     Doctor {
         /// As JSON.
@@ -57,6 +60,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if matches!(args.command, Command::FilesWorker) {
+        return worker::perform(); // before anything of the agent's is opened
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = runtime.context("the runtime does not start").and_then(|runtime| {
         let outcome = runtime.block_on(obey(args));
@@ -81,6 +87,7 @@ async fn obey(args: Args) -> anyhow::Result<ExitCode> {
             let is_well = status.running && matches!(status.link, status::Link::Connected { .. });
             Ok(ExitCode::from(u8::from(!is_well)))
         }
+        Command::FilesWorker => Ok(worker::perform()),
         Command::Doctor { json } => {
             let report = doctor::examine(&config).await;
             show(&report, json)?;
