@@ -100,7 +100,7 @@ fn newest(state: &mut State, query: &Query) -> io::Result<Vec<Entry>> {
         let mut bytes = 0;
         let mut count = 0;
         let events = Events::ask(channel, &conditions(query, None), EvtQueryReverseDirection)?;
-        each(events, |event| {
+        each(&events, |event| {
             let Some((record, entry)) = state.read(event)? else { return Ok(true) };
             let last = state.last.entry(channel).or_default();
             *last = (*last).max(record);
@@ -111,10 +111,10 @@ fn newest(state: &mut State, query: &Query) -> io::Result<Vec<Entry>> {
             }
             Ok(count < query.limit && bytes < COLLECTED_LIMIT)
         })?;
-        if state.last.get(channel).is_none() {
+        if !state.last.contains_key(channel) {
             // Nothing fitted; what is followed begins with the newest of all.
             let newest = Events::ask(channel, "*", EvtQueryReverseDirection)?;
-            each(newest, |event| {
+            each(&newest, |event| {
                 if let Some((record, _)) = state.read(event)? {
                     state.last.insert(channel, record);
                 }
@@ -132,7 +132,7 @@ fn since_last(state: &mut State, query: &Query) -> io::Result<Vec<Entry>> {
         let last = state.last.get(channel).copied().unwrap_or(0);
         let events = Events::ask(channel, &conditions(query, Some(last)), EvtQueryForwardDirection)?;
         let mut count = 0;
-        each(events, |event| {
+        each(&events, |event| {
             if let Some((record, entry)) = state.read(event)? {
                 state.last.insert(channel, record);
                 if query.fits(&entry) {
@@ -221,7 +221,7 @@ impl Events {
 }
 
 /// Hands events to `take` until it has enough.
-fn each(events: Events, mut take: impl FnMut(&Handle) -> io::Result<bool>) -> io::Result<()> {
+fn each(events: &Events, mut take: impl FnMut(&Handle) -> io::Result<bool>) -> io::Result<()> {
     while let Some(event) = events.next()? {
         if !take(&event)? {
             break;
@@ -327,15 +327,21 @@ impl State {
 }
 
 fn number(value: &EVT_VARIANT) -> Option<u64> {
+    let kind = i32::try_from(value.Type).ok()?;
     // SAFETY: the kind says which of the fields was written.
     unsafe {
-        match i32::try_from(value.Type).ok()? {
-            EvtVarTypeByte => Some(value.Anonymous.ByteVal.into()),
-            EvtVarTypeUInt16 => Some(value.Anonymous.UInt16Val.into()),
-            EvtVarTypeUInt32 => Some(value.Anonymous.UInt32Val.into()),
-            EvtVarTypeUInt64 => Some(value.Anonymous.UInt64Val),
-            EvtVarTypeFileTime => Some(value.Anonymous.FileTimeVal),
-            _ => None,
+        if kind == EvtVarTypeByte {
+            Some(value.Anonymous.ByteVal.into())
+        } else if kind == EvtVarTypeUInt16 {
+            Some(value.Anonymous.UInt16Val.into())
+        } else if kind == EvtVarTypeUInt32 {
+            Some(value.Anonymous.UInt32Val.into())
+        } else if kind == EvtVarTypeUInt64 {
+            Some(value.Anonymous.UInt64Val)
+        } else if kind == EvtVarTypeFileTime {
+            Some(value.Anonymous.FileTimeVal)
+        } else {
+            None
         }
     }
 }
