@@ -57,6 +57,8 @@ pub enum Verb {
     Session(verbs::session::Session),
     /// What is wrong with a PC: facts, findings and what to do
     Doctor(verbs::doctor::Doctor),
+    /// One repair on a PC: a print queue, a service, a cache, names
+    Fix(verbs::fix::Fix),
     /// Copy files and folders from a PC or to it
     Cp(verbs::cp::Cp),
     /// Run one command on a PC

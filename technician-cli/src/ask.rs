@@ -81,6 +81,17 @@ where
     on_its_own_thread(move || inquire::Select::new(question, choices).prompt()).await
 }
 
+/// As [`choose`], for a question that is made up on the way.
+///
+/// # Errors
+/// If the question is broken off.
+pub async fn choose_owned<T>(question: String, choices: Vec<T>) -> anyhow::Result<T>
+where
+    T: fmt::Display + Send + 'static,
+{
+    on_its_own_thread(move || inquire::Select::new(&question, choices).prompt()).await
+}
+
 async fn on_its_own_thread<T: Send + 'static>(
     ask: impl FnOnce() -> inquire::error::InquireResult<T> + Send + 'static,
 ) -> anyhow::Result<T> {

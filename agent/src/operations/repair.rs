@@ -4,6 +4,9 @@
 //! that the receipt tells what happened on the PC. One that may not be is refused and not
 //! journalled.
 
+mod caches;
+mod names;
+mod print_queue;
 mod process;
 mod service;
 
@@ -28,7 +31,9 @@ pub(super) fn prepare(permit: Permit, repair: &Repair) -> Result<Work, Denied> {
     let plan = match repair {
         Repair::Service(change) => service::plan(change)?,
         Repair::EndProcess(end) => process::plan(*end),
-        _ => return Err(denied(DeniedBy::State, "this agent does not know that repair; update it")),
+        Repair::ClearPrintQueue(queue) => print_queue::plan(queue)?,
+        Repair::FreeCache(cache) => caches::plan(*cache)?,
+        Repair::FlushNames(_) => names::plan()?,
     };
     Ok(Box::new(move |operation, ended| {
         Box::pin(async move { perform(permit, plan, &operation, &ended).await })

@@ -1,73 +1,124 @@
 //! `distans doctor PC`: what is wrong with a PC, what it means and what to do.
+//!
+//! | module | what |
+//! |---|---|
+//! | `show` | probes as they end, findings, JSON |
+//! | `facts` | what a probe found, in one line |
+//! | `words` | what findings mean, in two languages |
+//! | `remedy` | from a remedy to the command that does it |
+//! | `fix` | `--fix`: offer, do, look again |
+
+mod facts;
+mod fix;
+pub(crate) mod remedy;
+mod show;
+mod words;
 
 use clap::Args;
-use distans_proto::facts::Severity;
-use distans_proto::ops::diagnose::Finding;
 use distans_proto::scope::{Scope, ScopeSet};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::reach::{self, SessionOptions};
-use crate::screen::Tone;
+use crate::exit::Exit;
+use crate::failure::Stop;
+use crate::say;
 
 /// Arguments of `distans doctor`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  distans doctor PC-IDRE-003 --purpose \"slow since Monday\" --ticket IT-4711\n  distans doctor PC-IDRE-003 --json | jq .findings"
-)]
+#[command(after_help = "Examples:
+  distans doctor PC-IDRE-003 --purpose \"slow since Monday\" --ticket IT-4711
+  distans doctor PC-IDRE-003 --only disks,names         just these probes
+  distans doctor PC-IDRE-003 --fix                      offer what can be fixed, one by one
+  distans doctor PC-IDRE-003 --fix --yes                do all that can be fixed
+  distans doctor PC-IDRE-003 --json | jq 'select(.event == \"done\").findings'
+
+Probes run side by side on the PC and are shown as they end. A site's own targets and limits
+stand in the signed policy: \"doctor\": [{\"group\": \"kontor\", \"targets\": [\"intranet.example.se:443\",
+\"ping:10.1.0.1\"], \"limits\": {\"disk_free_percent\": 15}}].")]
 pub struct Doctor {
     /// Name, id or the beginning of either
     #[arg(value_name = "PC")]
     pub pc: String,
+    /// Only these probes, for instance disks,names,printers
+    #[arg(long, value_name = "PROBES", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Offer the safe fixes one by one; needs the scope repair
+    #[arg(long)]
+    pub fix: bool,
+    /// With --fix: do them all without asking
+    #[arg(long, requires = "fix")]
+    pub yes: bool,
     /// Session.
     #[command(flatten)]
     pub session: SessionOptions,
 }
 
-/// Examines the PC and shows findings, worst first, then the facts.
+/// Examines the PC, shows probes as they end and then the findings, worst first; fixes what may be.
+/// Gives the exit code.
 ///
 /// # Errors
 /// If the PC cannot be reached or says no, or the screen cannot be written.
-pub async fn perform(app: &App, doctor: Doctor) -> anyhow::Result<()> {
+pub async fn perform(app: &App, doctor: Doctor) -> anyhow::Result<i32> {
+    if doctor.fix && !doctor.yes && !app.screen.may_ask() {
+        let text = say!(en: "--fix asks before each fix, and nobody can be asked here; add --yes to do them all",
+            sv: "--fix frågar före varje åtgärd, och här kan ingen svara; lägg till --yes för att göra alla");
+        return Err(Stop::new(Exit::Usage, text).into());
+    }
     let desk = reach::connect(app).await?;
-    let scopes = ScopeSet::EMPTY.with(Scope::Diagnose);
+    let mut scopes = ScopeSet::EMPTY.with(Scope::Diagnose);
+    if doctor.fix {
+        scopes = scopes.with(Scope::Repair);
+    }
     let session = reach::session(app, &desk, &doctor.pc, scopes, doctor.session).await?;
-    let diagnosis = tokio::select! {
-        diagnosis = session.diagnose() => diagnosis?,
-        _ = tokio::signal::ctrl_c() => return Err(crate::client::Error::Cancelled.into()),
-    };
+    let cancel = CancellationToken::new();
+    let watcher = tokio::spawn(watch_for_ctrl_c(cancel.clone()));
+    let mut progress = show::Progress::new(app.screen);
+    let diagnosed = session.diagnose_with(&doctor.only, cancel.clone(), |news| progress.take(&news)).await;
+    progress.finish()?;
+    if let Some(error) = progress.error {
+        return Err(error.into());
+    }
+    let diagnosis = diagnosed?;
+    if let Some(unknown) = doctor.only.iter().find(|name| diagnosis.plan.iter().all(|known| known.raw() != **name)) {
+        let text = say!(en: "this PC has no probe {unknown}; without --only all are listed",
+            sv: "datorn har ingen sond {unknown}; utan --only visas alla");
+        app.screen.warn(text);
+    }
+    let pc = session.target().hostname.raw();
+    let findings = diagnosis.findings();
     if app.screen.json() {
         app.screen.object(&json!({
+            "event": "done",
             "pc": session.target().id,
             "name": session.target().hostname,
             "session": session.id(),
-            "findings": diagnosis.findings().len(),
+            "findings": findings.iter().map(|finding| show::finding_json(finding, pc)).collect::<Vec<_>>(),
         }))?;
     } else {
-        let name = &session.target().hostname;
-        if diagnosis.findings().is_empty() {
-            app.screen.line(app.screen.paint(Tone::Good, &format!("{name}: nothing found")))?;
-        } else {
-            let count = diagnosis.findings().len();
-            let noun = if count == 1 { "finding" } else { "findings" };
-            app.screen.line(app.screen.paint(Tone::Strong, &format!("{name}: {count} {noun}")))?;
-        }
-        for finding in diagnosis.findings() {
-            show(app, finding)?;
-        }
+        show::findings(app.screen, pc, &findings)?;
     }
-    Ok(())
+    if diagnosis.ignored > 0 {
+        let count = diagnosis.ignored;
+        app.screen.warn(say!(en: "{count} messages of the PC made no sense and were passed over",
+            sv: "{count} meddelanden från datorn gick inte ihop och hoppades över"));
+    }
+    let mut well = true;
+    if doctor.fix {
+        well = fix::perform(app, &session, &diagnosis, &cancel, doctor.yes).await?;
+    }
+    watcher.abort();
+    Ok(if well { 0 } else { Exit::Failed.code().into() })
 }
 
-fn show(app: &App, finding: &Finding) -> anyhow::Result<()> {
-    let label = match finding.severity {
-        Severity::Info => "note",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
-    };
-    let label = app.screen.paint(finding.severity.into(), &format!("{label:>8}"));
-    app.screen.line(format!("\n{label}  {} ({})", finding.evidence, finding.rule))?;
-    app.screen.line(format!("          means: {}", finding.meaning))?;
-    app.screen.line(format!("          do:    {}", finding.advice))?;
-    Ok(())
+/// The first Ctrl-C stops the work on the PC, the second leaves without waiting.
+pub(super) async fn watch_for_ctrl_c(cancel: CancellationToken) {
+    if tokio::signal::ctrl_c().await.is_err() {
+        return;
+    }
+    cancel.cancel();
+    if tokio::signal::ctrl_c().await.is_ok() {
+        std::process::exit(Exit::Cancelled.code().into());
+    }
 }

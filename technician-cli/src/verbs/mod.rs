@@ -9,6 +9,7 @@ pub mod complete;
 pub mod cp;
 pub mod desktop;
 pub mod doctor;
+pub mod fix;
 pub mod fleet;
 pub mod forward;
 pub mod login;
@@ -50,7 +51,8 @@ pub async fn perform(app: &App, verb: Verb) -> anyhow::Result<i32> {
         Verb::Pcs(pcs) => pcs::perform(app, pcs).await?,
         Verb::Pc(pc) => pc::perform(app, pc).await?,
         Verb::Session(session) => session::perform(app, session).await?,
-        Verb::Doctor(doctor) => doctor::perform(app, doctor).await?,
+        Verb::Doctor(doctor) => return Box::pin(doctor::perform(app, doctor)).await,
+        Verb::Fix(fix) => fix::perform(app, fix).await?,
         Verb::Cp(cp) => return Box::pin(cp::perform(app, cp)).await,
         Verb::Run(run) => return run::perform(app, run).await,
         Verb::Shell(shell) => return Box::pin(shell::perform(app, shell)).await,
