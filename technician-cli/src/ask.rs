@@ -11,6 +11,8 @@ use distans_proto::scope::ScopeSet;
 
 use crate::exit::Exit;
 use crate::failure::Stop;
+use crate::lang::{self, Lang};
+use crate::say;
 use crate::screen::Screen;
 
 /// The purpose of a session with these scopes: as given, else asked for.
@@ -21,23 +23,30 @@ pub async fn purpose(screen: Screen, given: Option<String>, scopes: ScopeSet) ->
     let purpose = match given {
         Some(purpose) => purpose,
         None if screen.may_ask() => {
-            let help = "the person at the PC sees this, and it stays in the record of the PC";
-            on_its_own_thread(move || inquire::Text::new("What for?").with_help_message(help).prompt())
+            let question = say!(en: "What for?", sv: "Varför?");
+            let help = say!(
+                en: "the person at the PC sees this, and it stays in the record of the PC",
+                sv: "personen vid datorn ser det, och det står kvar i datorns journal"
+            );
+            on_its_own_thread(move || inquire::Text::new(&question).with_help_message(&help).prompt())
                 .await
-                .context("no purpose was given")?
+                .with_context(|| say!(en: "no purpose was given", sv: "inget syfte angavs"))?
         }
         None => {
-            let text = format!(
-                "no session that allows {scopes} is open there; say why you need one: --purpose \"…\""
+            let text = say!(
+                en: "no session that allows {scopes} is open there; say why you need one: --purpose \"…\"",
+                sv: "ingen session som tillåter {scopes} är öppen där; säg varför du behöver en: --purpose \"…\""
             );
             return Err(Stop::new(Exit::Usage, text).into());
         }
     };
     let purpose = purpose.trim().to_owned();
     if purpose.is_empty() || purpose.chars().count() > PURPOSE_LIMIT {
-        return Err(
-            Stop::new(Exit::Usage, format!("the purpose must have 1 to {PURPOSE_LIMIT} characters")).into()
+        let text = say!(
+            en: "the purpose must have 1 to {PURPOSE_LIMIT} characters",
+            sv: "syftet måste ha 1 till {PURPOSE_LIMIT} tecken"
         );
+        return Err(Stop::new(Exit::Usage, text).into());
     }
     Ok(purpose)
 }
@@ -49,8 +58,11 @@ pub async fn purpose(screen: Screen, given: Option<String>, scopes: ScopeSet) ->
 pub fn ticket(given: Option<String>) -> anyhow::Result<Option<String>> {
     match given {
         Some(ticket) if ticket.chars().count() > TICKET_LIMIT => {
-            Err(Stop::new(Exit::Usage, format!("the ticket must have at most {TICKET_LIMIT} characters"))
-                .into())
+            let text = say!(
+                en: "the ticket must have at most {TICKET_LIMIT} characters",
+                sv: "ärendenumret får ha högst {TICKET_LIMIT} tecken"
+            );
+            Err(Stop::new(Exit::Usage, text).into())
         }
         other => Ok(other.filter(|ticket| !ticket.trim().is_empty())),
     }
@@ -60,9 +72,26 @@ pub fn ticket(given: Option<String>) -> anyhow::Result<Option<String>> {
 ///
 /// # Errors
 /// If the question is broken off.
-pub async fn yes(question: &'static str, help: &'static str) -> anyhow::Result<bool> {
+pub async fn yes(question: impl Into<String>, help: impl Into<String>) -> anyhow::Result<bool> {
+    let (question, help) = (question.into(), help.into());
+    let swedish = lang::current() == Lang::Swedish;
     on_its_own_thread(move || {
-        inquire::Confirm::new(question).with_default(false).with_help_message(help).prompt()
+        let asking = inquire::Confirm::new(&question).with_default(false).with_help_message(&help);
+        if swedish {
+            let parser = |text: &str| match text.to_lowercase().as_str() {
+                "j" | "ja" | "y" | "yes" => Ok(true),
+                "n" | "nej" | "no" => Ok(false),
+                _ => Err(()),
+            };
+            let shown = |yes: bool| if yes { "ja" } else { "nej" }.to_owned();
+            return asking
+                .with_parser(&parser)
+                .with_formatter(&shown)
+                .with_default_value_formatter(&|_| "j/N".to_owned())
+                .with_error_message("svara j eller n")
+                .prompt();
+        }
+        asking.prompt()
     })
     .await
 }
@@ -71,14 +100,24 @@ pub async fn yes(question: &'static str, help: &'static str) -> anyhow::Result<b
 ///
 /// # Errors
 /// If the question is broken off.
-pub async fn choose<T>(question: &'static str, choices: Vec<T>) -> anyhow::Result<T>
+pub async fn choose<T>(question: impl Into<String>, choices: Vec<T>) -> anyhow::Result<T>
 where
     T: fmt::Display + Send + 'static,
 {
     if choices.is_empty() {
         bail!("there is nothing to choose from");
     }
-    on_its_own_thread(move || inquire::Select::new(question, choices).prompt()).await
+    let question = question.into();
+    on_its_own_thread(move || {
+        let asking = inquire::Select::new(&question, choices);
+        match lang::current() {
+            Lang::English => asking.prompt(),
+            Lang::Swedish => asking
+                .with_help_message("↑↓ flyttar, Enter väljer, skriv för att söka")
+                .prompt(),
+        }
+    })
+    .await
 }
 
 /// As [`choose`], for a question that is made up on the way.

@@ -5,6 +5,8 @@
 
 use std::process::ExitCode;
 
+use crate::lang::{self, Lang};
+
 /// Every exit code of our own. Numbers are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -77,10 +79,44 @@ impl Exit {
         Self::ALL.into_iter().find(|(exit, ..)| *exit == self).map_or("failed", |(_, name, _)| name)
     }
 
-    /// The list for `--help`.
+    /// The meaning in Swedish.
+    const fn swedish(self) -> &'static str {
+        match self {
+            Self::Ok => "klart",
+            Self::NoAnswer => "message: personen stängde meddelandet utan att svara",
+            Self::Nobody => "message, chat: ingen är vid datorn och kan läsa",
+            Self::TimedOut => "tiden enligt --timeout gick ut",
+            Self::Failed => "något annat gick fel; texten säger vad",
+            Self::NotStarted => "run: kommandot kunde inte startas på datorn",
+            Self::Cancelled => "avbrutet med Ctrl-C",
+            Self::Usage => "kommandoraden är fel",
+            Self::Login => "inte inloggad, eller certifikatet har gått ut: distans login",
+            Self::Broker => "förmedlaren nås inte, eller förbindelsen var bruten för länge",
+            Self::Offline => "datorn är inte uppkopplad",
+            Self::NotFound => "inget heter så, eller flera heter så",
+            Self::Denied => "personen vid datorn, policyn eller din roll sade nej",
+            Self::Refused => "förmedlaren sade nej",
+            Self::Untrusted => "en signatur eller identitet håller inte: säg till din administratör",
+            Self::SessionOver => "sessionen tog slut före kommandot",
+            Self::Unknown => "det är okänt om kommandot hann bli klart",
+        }
+    }
+
+    /// The list for `--help`, in the language of this program.
     pub fn help() -> String {
-        let mut text = String::from("Exit codes (run passes the remote command's own code on):\n");
+        Self::help_in(lang::current())
+    }
+
+    /// The list in a language.
+    pub fn help_in(lang: Lang) -> String {
+        let mut text = lang
+            .pick(
+                "Exit codes (run passes the remote command's own code on):\n",
+                "Slutkoder (run för kommandots egen kod vidare):\n",
+            )
+            .to_owned();
         for (exit, name, meaning) in Self::ALL {
+            let meaning = lang.pick(meaning, exit.swedish());
             text.push_str(&format!("  {:>3}  {name:<13} {meaning}\n", exit.code()));
         }
         text

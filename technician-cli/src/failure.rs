@@ -75,10 +75,18 @@ pub fn report(screen: Screen, error: &anyhow::Error) -> Exit {
 pub fn text_of(error: &anyhow::Error) -> String {
     // Causes below the first are appended once; texts say their cause only where it is not below.
     let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
+    for cause in error.chain().map(say_cause) {
         if !text.contains(&cause) {
             text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
         }
     }
     text
+}
+
+/// One cause in the language of this program, where it knows that.
+fn say_cause(cause: &(dyn std::error::Error + 'static)) -> String {
+    if let Some(error) = cause.downcast_ref::<Error>() {
+        return error.say();
+    }
+    cause.downcast_ref::<HomeError>().map_or_else(|| cause.to_string(), HomeError::say)
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use distans_proto::time::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::say;
+
 /// A size with three digits at most: `512 B`, `9.8 GiB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -42,8 +44,8 @@ pub fn span(span: Duration) -> String {
 /// How long ago: `3 h 5 min ago`, `just now`.
 pub fn ago(then: Timestamp, now: Timestamp) -> String {
     match now.since(then) {
-        short if short < Duration::from_secs(5) => "just now".into(),
-        long => format!("{} ago", span(long)),
+        short if short < Duration::from_secs(5) => say!(en: "just now", sv: "nyss"),
+        long => say!(en: "{} ago", sv: "för {} sedan", span(long)),
     }
 }
 
@@ -52,10 +54,19 @@ pub fn local(time: Timestamp) -> String {
     moment(time, &TimeZone::system())
 }
 
+/// As [`local`], with the second: `2026-07-23 14:05:00`.
+pub fn local_second(time: Timestamp) -> String {
+    written(time, &TimeZone::system(), "%Y-%m-%d %H:%M:%S")
+}
+
 fn moment(time: Timestamp, zone: &TimeZone) -> String {
+    written(time, zone, "%Y-%m-%d %H:%M")
+}
+
+fn written(time: Timestamp, zone: &TimeZone, form: &str) -> String {
     match jiff::Timestamp::from_microsecond(time.as_micros()) {
-        Ok(stamp) => stamp.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
-        Err(_) => "beyond the calendar".into(),
+        Ok(stamp) => stamp.to_zoned_datetime(zone.clone()).strftime(form).to_string(),
+        Err(_) => say!(en: "beyond the calendar", sv: "bortom kalendern"),
     }
 }
 

@@ -106,7 +106,7 @@ fn dressed(tree: Command, lang: Lang) -> Command {
     let tree = tree.help_template(template).after_help(more(lang)).after_long_help(format!(
         "{}\n\n{}",
         more(lang),
-        Exit::help()
+        Exit::help_in(lang)
     ));
     tree.mut_subcommands(|verb| examples_first(verb, &usage))
 }

@@ -1,5 +1,7 @@
 //! Everything that can go wrong between the technician and a PC, and what to do about it.
 
+mod swedish;
+
 use std::io;
 use std::time::Duration;
 

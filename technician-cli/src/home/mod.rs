@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 
 use crate::client::Cause;
 use crate::exit::Exit;
+use crate::lang::{self, Lang};
 
 pub mod documents;
 pub mod login;
@@ -66,6 +67,27 @@ pub enum HomeError {
 }
 
 impl HomeError {
+    /// What is wrong and what to do, in the language of this program.
+    pub fn say(&self) -> String {
+        match (lang::current(), self) {
+            (Lang::English, error) => error.to_string(),
+            (_, Self::Nowhere) => {
+                "ingen hemmapp är känd; sätt DISTANS_HOME till en mapp som är din egen".to_owned()
+            }
+            (_, Self::NotLoggedIn(path)) => format!(
+                "ingen är inloggad här ({}); börja med: distans login --id DU --broker VÄRD:PORT --request-out request.json",
+                path.display()
+            ),
+            (_, Self::Damaged { path, cause }) => {
+                format!("{} går inte att läsa ({cause}); flytta undan den och logga in igen", path.display())
+            }
+            (_, Self::Lock { path, error }) => format!("kan inte låsa {}: {error}", path.display()),
+            (_, Self::Key(cause)) => format!("kan inte skapa en nyckel: {cause}"),
+            // Of the system, or of a bundle: as they say it.
+            (_, Self::Private(_) | Self::Rejected(_)) => self.to_string(),
+        }
+    }
+
     /// The exit code that says it best.
     pub const fn exit(&self) -> Exit {
         match self {

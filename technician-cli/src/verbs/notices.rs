@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::client::{Listener, Notice};
+use crate::say;
 use crate::screen::Screen;
 
 /// A listener that shows notices on standard error.
@@ -17,8 +18,9 @@ pub fn listener(screen: Screen) -> Option<Listener> {
     let countdown: Mutex<Option<JoinHandle<()>>> = Mutex::new(None);
     Some(Arc::new(move |notice| match notice {
         Notice::Asking(span) => {
-            let text = format!(
-                "the person at the PC is being asked; no answer within {} s means no",
+            let text = say!(
+                en: "the person at the PC is being asked; no answer within {} s means no",
+                sv: "personen vid datorn tillfrågas; inget svar inom {} s betyder nej",
                 span.as_secs()
             );
             if io::stderr().is_terminal() {
@@ -35,14 +37,18 @@ pub fn listener(screen: Screen) -> Option<Listener> {
             }
         }
         Notice::LineLost(cause) => {
-            screen.warn(format!(
-                "the line is lost ({cause}); trying to come back, the PC keeps the session for 5 minutes"
+            screen.warn(say!(
+                en: "the line is lost ({cause}); trying to come back, the PC keeps the session for 5 minutes",
+                sv: "förbindelsen bröts ({cause}); försöker komma tillbaka, datorn håller sessionen i 5 minuter"
             ));
         }
         Notice::NotKept(cause) => {
-            screen.warn(format!("your list of open sessions could not be written: {cause}"));
+            screen.warn(say!(
+                en: "your list of open sessions could not be written: {cause}",
+                sv: "listan över dina öppna sessioner kunde inte skrivas: {cause}"
+            ));
         }
-        Notice::LineBack => screen.hint("the line is back"),
+        Notice::LineBack => screen.hint(say!(en: "the line is back", sv: "förbindelsen är tillbaka")),
     }))
 }
 
@@ -52,7 +58,7 @@ async fn count_down(text: String, span: Duration) {
     let mut left = span.as_secs();
     loop {
         second.tick().await;
-        draw(&format!("{text} ({left} s left)"));
+        draw(&say!(en: "{text} ({left} s left)", sv: "{text} ({left} s kvar)"));
         left = left.saturating_sub(1);
     }
 }

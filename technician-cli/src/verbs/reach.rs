@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::format;
 use crate::home::sessions::OpenSession;
+use crate::say;
 use crate::screen::Tone;
 
 /// Length of a session when nothing else is said, minutes.
@@ -69,7 +70,11 @@ pub async fn session(
     if let Some(wanted) = &options.session {
         let session = by_id(&kept, wanted)?;
         if !is_called(session, pc) {
-            let text = format!("session {} is open on {}, not on {pc}", session.id, session.hostname);
+            let text = say!(
+                en: "session {} is open on {}, not on {pc}",
+                sv: "sessionen {} är öppen på {}, inte på {pc}",
+                session.id, session.hostname
+            );
             return Err(Stop::new(Exit::Usage, text).into());
         }
         return Ok(back(desk, session).await?);
@@ -77,7 +82,7 @@ pub async fn session(
     if let Some(session) = kept.iter().find(|session| is_called(session, pc)) {
         match back(desk, session).await {
             Ok(session) => return Ok(session),
-            Err(error @ Error::SessionOver { .. }) => app.screen.hint(error.to_string()),
+            Err(error @ Error::SessionOver { .. }) => app.screen.hint(error.say()),
             Err(error) => return Err(error.into()),
         }
     }
@@ -87,15 +92,16 @@ pub async fn session(
     {
         match back(desk, session).await {
             Ok(session) => return Ok(session),
-            Err(error @ Error::SessionOver { .. }) => app.screen.hint(error.to_string()),
+            Err(error @ Error::SessionOver { .. }) => app.screen.hint(error.say()),
             Err(error) => return Err(error.into()),
         }
     }
     if let Some(short) = app.home.open_sessions(format::now())?.iter().find(|open| open.device == target.id) {
         let missing = needed.minus(short.scopes);
         if !missing.is_empty() {
-            app.screen.hint(format!(
-                "the open session with {} does not allow {missing} (it allows {}); a new one is needed",
+            app.screen.hint(say!(
+                en: "the open session with {} does not allow {missing} (it allows {}); a new one is needed",
+                sv: "den öppna sessionen med {} tillåter inte {missing} (den tillåter {}); en ny behövs",
                 short.hostname, short.scopes
             ));
         }
@@ -108,8 +114,9 @@ pub async fn session(
         unattended: options.unattended,
     };
     let session = open(desk, &target, &wanted).await?;
-    app.screen.hint(format!(
-        "session {} is open until {}; end it with: distans session end {}",
+    app.screen.hint(say!(
+        en: "session {} is open until {}; end it with: distans session end {}",
+        sv: "sessionen {} är öppen till {}; avsluta den med: distans session end {}",
         session.id(),
         format::local(session.grant().expires),
         session.target().hostname
@@ -127,15 +134,21 @@ pub async fn find(app: &App, desk: &Desk, pc: &str) -> Result<Target, Error> {
     let target = target?;
     let (called, enrolled) = (device.hostname.raw().to_lowercase(), target.hostname.raw().to_lowercase());
     if called != enrolled {
-        app.screen.warn(format!(
-            "the broker calls this PC {}, but it was enrolled as {}",
+        app.screen.warn(say!(
+            en: "the broker calls this PC {}, but it was enrolled as {}",
+            sv: "förmedlaren kallar datorn {}, men den anslöts som {}",
             device.hostname, target.hostname
         ));
     } else if enrolled != pc.to_lowercase() {
-        app.screen.hint(format!("{pc} is {} ({})", target.hostname, target.id));
+        app.screen.hint(say!(
+            en: "{pc} is {} ({})", sv: "{pc} är {} ({})", target.hostname, target.id
+        ));
     }
     if !device.confirmed {
-        app.screen.warn(format!("this PC is not confirmed yet: distans pc {pc} --confirm"));
+        app.screen.warn(say!(
+            en: "this PC is not confirmed yet: distans pc {pc} --confirm",
+            sv: "datorn är inte bekräftad än: distans pc {pc} --confirm"
+        ));
     }
     Ok(target)
 }
@@ -162,12 +175,18 @@ pub fn by_id<'a>(kept: &'a [OpenSession], wanted: &str) -> anyhow::Result<&'a Op
         (Some(session), None) => Ok(session),
         (None, _) => Err(Stop::new(
             Exit::NotFound,
-            format!("no open session of yours is called {wanted}; distans session list shows them"),
+            say!(
+                en: "no open session of yours is called {wanted}; distans session list shows them",
+                sv: "ingen öppen session av dina heter {wanted}; distans session list visar dem"
+            ),
         )
         .into()),
         (Some(_), Some(_)) => Err(Stop::new(
             Exit::NotFound,
-            format!("several of your sessions begin with {wanted}; say more of the id"),
+            say!(
+                en: "several of your sessions begin with {wanted}; say more of the id",
+                sv: "flera av dina sessioner börjar med {wanted}; ange mer av id:t"
+            ),
         )
         .into()),
     }
@@ -206,7 +225,11 @@ fn warn_of_expiry(app: &App, desk: &Desk) {
     }
     let left = desk.account().certificate_ends.since(now);
     if left < std::time::Duration::from_secs(1800) {
-        let text = format!("your certificate ends in {}; distans login gets a new one", format::span(left));
+        let text = say!(
+            en: "your certificate ends in {}; distans login gets a new one",
+            sv: "ditt certifikat går ut om {}; distans login skaffar ett nytt",
+            format::span(left)
+        );
         app.screen.toned_hint(Tone::Careful, &text);
     }
 }
