@@ -12,8 +12,8 @@ use distans_cli::tunnel::event::Event;
 use distans_cli::tunnel::local::Local;
 use distans_cli::tunnel::remote::Remote;
 use distans_cli::tunnel::{Plan, spec};
-use distans_proto::inner::{DeniedBy, Op, OpOutput, Outcome};
 use distans_proto::ids::{OpId, SessionId};
+use distans_proto::inner::{DeniedBy, Op, OpOutput, Outcome};
 use distans_proto::ops::forward::{Connect, Forward, Place};
 use distans_proto::scope::Scope;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -111,7 +111,11 @@ async fn what_the_policy_does_not_list_is_refused_and_never_connected_to() {
             Err(Error::Denied(denied)) => {
                 assert!(matches!(denied.by, DeniedBy::Policy | DeniedBy::State), "{host}: {denied:?}");
                 assert!(denied.text.raw().contains(says), "{host}:{port}: {}", denied.text);
-                assert!(denied.by == DeniedBy::State || denied.text.raw().contains("kontor"), "{}", denied.text);
+                assert!(
+                    denied.by == DeniedBy::State || denied.text.raw().contains("kontor"),
+                    "{}",
+                    denied.text
+                );
             }
             other => panic!("{host}:{port} is not refused: {other:?}"),
         }
@@ -211,10 +215,7 @@ async fn a_pc_listens_where_it_may_and_what_comes_there_arrives_here() {
     let here = echo().await;
     let free = loopback().await.local_addr().expect("bound");
     let site = Site::listening(&[&free.to_string()]).await;
-    let remote = |listen| Plan {
-        local: Vec::new(),
-        remote: vec![Remote { listen, to: place(here) }],
-    };
+    let remote = |listen| Plan { local: Vec::new(), remote: vec![Remote { listen, to: place(here) }] };
     let forwarding = site.forward(remote(place(free))).await;
     let told = forwarding.told(|event| matches!(event, Event::PcListening { .. })).await;
     let Event::PcListening { address, .. } = told else { unreachable!() };

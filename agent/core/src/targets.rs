@@ -60,7 +60,9 @@ impl Target {
             return Err(wrong("port 0 is no target"));
         }
         if host.contains('%') {
-            return Err(wrong("addresses with a scope (%) cannot be reached; use another one of that machine"));
+            return Err(wrong(
+                "addresses with a scope (%) cannot be reached; use another one of that machine",
+            ));
         }
         let host = match host.parse::<IpAddr>() {
             Ok(address) => Destination::Address(address.to_canonical()),
@@ -135,7 +137,11 @@ impl<'a> Listed<'a> {
         self.targets(target).any(|host| match (&host, &target.host) {
             (Host::Network { .. }, _) => host.contains(address),
             (Host::Name(listed), Destination::Name(wanted)) if listed == wanted => {
-                if wanted == "localhost" { address.is_loopback() } else { !is_own(address) }
+                if wanted == "localhost" {
+                    address.is_loopback()
+                } else {
+                    !is_own(address)
+                }
             }
             (Host::Name(_), _) => false,
         })
@@ -177,7 +183,8 @@ impl<'a> Listed<'a> {
     pub fn listen(&self, address: SocketAddr) -> Result<(), Denied> {
         let patterns = self.rules(false).flat_map(|rule| &rule.listen);
         let mut patterns = patterns.filter_map(|pattern| pattern.parse::<Pattern>().ok());
-        if patterns.any(|pattern| pattern.host.contains(address.ip()) && pattern.ports.contains(address.port()))
+        if patterns
+            .any(|pattern| pattern.host.contains(address.ip()) && pattern.ports.contains(address.port()))
         {
             return Ok(());
         }

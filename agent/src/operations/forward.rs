@@ -154,7 +154,8 @@ fn listening(place: &Place) -> Result<SocketAddr, Denied> {
     if place.udp {
         return Err(denied(DeniedBy::State, "datagrams are not forwarded towards the technician"));
     }
-    let host = if place.host.raw().eq_ignore_ascii_case("localhost") { "127.0.0.1" } else { place.host.raw() };
+    let host =
+        if place.host.raw().eq_ignore_ascii_case("localhost") { "127.0.0.1" } else { place.host.raw() };
     let address: IpAddr = host.parse().map_err(|_| {
         let text = format!("{}: a PC listens on an address, as 127.0.0.1, and not on a name", place.host);
         denied(DeniedBy::State, text)

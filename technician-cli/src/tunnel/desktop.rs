@@ -125,7 +125,13 @@ mod tests {
     fn the_best_client_that_is_here_is_taken() {
         use Desktop::{Rdp, Vnc};
         for (desktop, here, program, argument, stays) in [
-            (Rdp, &["remmina", "xfreerdp", "xfreerdp3"][..], "/usr/bin/xfreerdp3", "/v:127.0.0.1:40123", true),
+            (
+                Rdp,
+                &["remmina", "xfreerdp", "xfreerdp3"][..],
+                "/usr/bin/xfreerdp3",
+                "/v:127.0.0.1:40123",
+                true,
+            ),
             (Rdp, &["remmina", "xfreerdp"], "/usr/bin/xfreerdp", "/v:127.0.0.1:40123", true),
             (Rdp, &["mstsc", "xfreerdp"], "/usr/bin/mstsc", "/v:127.0.0.1:40123", true),
             (Rdp, &["remmina", "vncviewer"], "/usr/bin/remmina", "rdp://127.0.0.1:40123", false),

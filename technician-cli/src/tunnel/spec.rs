@@ -72,9 +72,9 @@ fn bind_address(text: Option<&str>) -> Result<IpAddr, String> {
     match text {
         None | Some("localhost") => Ok(Ipv4Addr::LOCALHOST.into()),
         Some("*") => Ok(Ipv4Addr::UNSPECIFIED.into()),
-        Some(text) => {
-            text.parse().map_err(|_| format!("{text:?} is no address to listen on; give one of this machine's"))
-        }
+        Some(text) => text
+            .parse()
+            .map_err(|_| format!("{text:?} is no address to listen on; give one of this machine's")),
     }
 }
 

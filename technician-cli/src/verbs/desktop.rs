@@ -131,7 +131,9 @@ async fn show(
         )
     })?;
     if screen.json() {
-        screen.object(&json!({ "event": "client", "program": client.program, "arguments": client.arguments }))?;
+        screen.object(
+            &json!({ "event": "client", "program": client.program, "arguments": client.arguments }),
+        )?;
     } else {
         screen.hint(say!(en: "started {name}", sv: "startade {name}"));
     }

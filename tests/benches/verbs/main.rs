@@ -3,6 +3,9 @@
 //!
 //! `cargo bench -p distans-tests --bench verbs [-- --short] [SUBJECT…]`. Linux only.
 
+mod forward;
+mod ssh;
+
 use anyhow::Result;
 use clap::Parser;
 use distans_tests::bench::house::House;
@@ -41,6 +44,9 @@ async fn measure(arguments: &Arguments) -> Result<()> {
         let begun = std::time::Instant::now();
         let _session = distans_tests::bench::house::open(&desk, &target).await?;
         report.alone("a session, asked and granted", format!("{:.1?}", begun.elapsed()), "");
+    }
+    if arguments.wants("forward") {
+        forward::measure(&mut house, &desk, &target, arguments.short, &mut report).await?;
     }
     report.print();
     Ok(())

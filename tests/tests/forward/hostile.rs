@@ -124,7 +124,8 @@ async fn whatever_a_pc_says_on_a_connection_ends_that_one_alone() {
     for (number, trick) in TRICKS.into_iter().enumerate() {
         let mut client = TcpStream::connect(forwarding.address(0)).await.expect("taken");
         let _ = client.write_all(b"hello").await;
-        let closed = |events: &[Event]| events.iter().filter(|event| matches!(event, Event::Closed { .. })).count();
+        let closed =
+            |events: &[Event]| events.iter().filter(|event| matches!(event, Event::Closed { .. })).count();
         distans_tests::pc::until("its end to be told", || async {
             (closed(&forwarding.events()) > number).then_some(())
         })

@@ -155,12 +155,14 @@ impl Forwarding {
         let addresses: Vec<_> = plan.local.iter().map(|local| local.address().expect("bound")).collect();
         let parts = addresses.len() + plan.remote.len();
         let (sender, events) = watch::channel(Vec::new());
-        let tell: Teller = Arc::new(move |event| sender.send_modify(|events: &mut Vec<_>| events.push(event)));
+        let tell: Teller =
+            Arc::new(move |event| sender.send_modify(|events: &mut Vec<_>| events.push(event)));
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(session, plan, tell, stop.clone()));
         let mut heard = events.clone();
         let ready = heard.wait_for(|events| {
-            let is_ready = |event: &&Event| matches!(event, Event::Listening { .. } | Event::PcListening { .. });
+            let is_ready =
+                |event: &&Event| matches!(event, Event::Listening { .. } | Event::PcListening { .. });
             events.iter().filter(is_ready).count() == parts
         });
         let is_ready = timeout(PATIENCE, ready).await.expect("in time").is_ok();

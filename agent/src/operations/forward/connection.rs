@@ -120,10 +120,8 @@ impl Drop for Counted<'_> {
 fn admit(shared: &Shared, live: &Live, request: &OpRequest, connect: &Connect) -> Result<Allowed, Denied> {
     let target = connect.to.as_ref().map(Target::parse).transpose()?;
     let decisions = shared.decisions();
-    let session = decisions
-        .sessions
-        .get(live.id)
-        .ok_or_else(|| denied(DeniedBy::Session, "the session is over"))?;
+    let session =
+        decisions.sessions.get(live.id).ok_or_else(|| denied(DeniedBy::Session, "the session is over"))?;
     let permit = permit(session, &shared.place(&decisions.trust), Instant::now(), request)?;
     let (running, place) = shared.operations.forwards.place_for_one(live.id, connect.forward)?;
     match (&target, &running.listener) {
@@ -143,7 +141,9 @@ fn admit(shared: &Shared, live: &Live, request: &OpRequest, connect: &Connect) -
 async fn open(shared: &Shared, allowed: &Allowed) -> Result<Socket, Denied> {
     match (&allowed.target, &allowed.running.listener) {
         (Some(target), _) if target.udp => {
-            dial::datagrams(target, |addresses| listed(shared, target, addresses)).await.map(Socket::Datagrams)
+            dial::datagrams(target, |addresses| listed(shared, target, addresses))
+                .await
+                .map(Socket::Datagrams)
         }
         (Some(target), _) => {
             dial::stream(target, |addresses| listed(shared, target, addresses)).await.map(Socket::Stream)

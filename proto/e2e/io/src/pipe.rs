@@ -105,8 +105,7 @@ where
     I: AsyncRead + Unpin,
     O: AsyncWrite + Unpin,
 {
-    let (news, heard) =
-        watch::channel(News { allowed: FIRST_WINDOW, granted: FIRST_WINDOW, drained: false });
+    let (news, heard) = watch::channel(News { allowed: FIRST_WINDOW, granted: FIRST_WINDOW, drained: false });
     let mut inward = pin!(inward(reader, to_socket, Window::new(budget), &news, traffic));
     let mut outward = pin!(outward(writer, from_socket, heard, traffic));
     tokio::select! {

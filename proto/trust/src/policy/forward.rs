@@ -52,7 +52,9 @@ impl ForwardRule {
         }
         for pattern in &self.listen {
             if let Host::Name(_) = pattern.parse::<Pattern>().map_err(bad)?.host {
-                return Err(format!("forward: {pattern:?} in listen: a PC listens on an address, not a name"));
+                return Err(format!(
+                    "forward: {pattern:?} in listen: a PC listens on an address, not a name"
+                ));
             }
         }
         Ok(())
