@@ -46,7 +46,8 @@ impl FromStr for Mac {
         let mut bytes = [0; 6];
         let mut parts = text.split([':', '-']);
         for byte in &mut bytes {
-            let part = parts.next().filter(|part| part.len() == 2).ok_or(NotMac)?;
+            let two = |part: &&str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let part = parts.next().filter(two).ok_or(NotMac)?;
             *byte = u8::from_str_radix(part, 16).map_err(|_| NotMac)?;
         }
         if parts.next().is_some() { Err(NotMac) } else { Ok(Self(bytes)) }

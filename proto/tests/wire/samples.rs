@@ -1,5 +1,7 @@
 //! One sample of every message, with every optional field set somewhere.
 
+mod power;
+
 use std::fmt::Debug;
 
 use distans_proto::desk::*;
@@ -158,6 +160,7 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(end_to_end());
     samples.extend(operations());
     samples.extend(on_the_pc());
+    samples.extend(power::all());
     samples
 }
 

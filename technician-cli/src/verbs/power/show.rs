@@ -95,11 +95,9 @@ impl<'a> Show<'a> {
             ),
             (None, false) => say!(en: "nobody is at the PC", sv: "ingen sitter vid datorn"),
         };
-        let text = say!(
-            en: "{} {} ({who}; Ctrl-C calls it off)",
-            sv: "{} {} ({who}; Ctrl-C avbryter)",
-            self.name, self.what()
-        );
+        self.hint(&say!(en: "{who}; Ctrl-C calls it off", sv: "{who}; Ctrl-C blåser av det"));
+        // Short, so that the line that counts does not wrap.
+        let text = format!("{} {}", self.name, self.what());
         self.count(text, Duration::from_secs(u64::from(*seconds)), true);
     }
 
@@ -180,11 +178,10 @@ impl<'a> Show<'a> {
         }
         let name = &self.name;
         if result.outcome == Outcome::Completed {
-            let proof = result.text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
             let text = match self.action {
                 PowerAction::Restart if resumed => say!(
-                    en: "{name} has restarted{proof}; the session goes on",
-                    sv: "{name} har startat om{proof}; sessionen fortsätter"
+                    en: "{name} has restarted (its system has started anew); the session goes on",
+                    sv: "{name} har startat om (dess system har startat på nytt); sessionen fortsätter"
                 ),
                 PowerAction::Restart => say!(
                     en: "{name} has restarted, its signed receipt says so; the session ended with it, the next verb opens a new one",
