@@ -59,6 +59,20 @@ pub enum Verb {
     Doctor(verbs::doctor::Doctor),
     /// One repair on a PC: a print queue, a service, a cache, names
     Fix(verbs::fix::Fix),
+    /// How busy a PC is and by what, live; end a process from there
+    Top(verbs::look::top::Top),
+    /// What runs on a PC; end one of them
+    Processes(verbs::look::processes::Processes),
+    /// Services of a PC; start, stop or restart one
+    Services(verbs::look::services::Services),
+    /// The log of a PC, by service, level and time; follow it
+    Logs(verbs::look::logs::Logs),
+    /// Addresses, routes, name servers and sockets of a PC
+    Net(verbs::look::net::Net),
+    /// What is installed on a PC
+    Software(verbs::look::software::Software),
+    /// Accounts of a PC, and who is signed in
+    Users(verbs::look::users::Users),
     /// Copy files and folders from a PC or to it
     Cp(verbs::cp::Cp),
     /// Run one command on a PC

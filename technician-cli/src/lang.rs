@@ -4,6 +4,8 @@
 //! compiler checks that both use the same values and neither can be forgotten. What machines read
 //! (JSON, names of findings and scopes, exit codes) is the same in both.
 
+pub mod help;
+
 use std::str::FromStr;
 use std::sync::OnceLock;
 

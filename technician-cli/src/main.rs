@@ -1,24 +1,29 @@
 //! `distans`, the technician's program.
 
+use std::io::IsTerminal;
 use std::process::exit;
 
-use clap::Parser;
-use distans_cli::args::Cli;
+use distans_cli::args::{Cli, Verb};
 use distans_cli::client;
 use distans_cli::exit::Exit;
 use distans_cli::failure;
+use distans_cli::help;
 use distans_cli::home::Home;
-use distans_cli::lang::{self, Lang};
+use distans_cli::lang;
 use distans_cli::screen::{Failure, Screen};
 use distans_cli::verbs::{self, App};
 
 fn main() {
-    let cli = match Cli::try_parse() {
+    if verbs::complete::answer_shell() {
+        return;
+    }
+    let arguments = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    lang::choose(help::wanted_language(arguments));
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => exit(refuse(&error)),
     };
     let screen = Screen::detect(cli.common.json);
-    lang::choose(if cli.common.json { Some(Lang::English) } else { cli.common.lang });
     log_to_stderr(cli.common.verbose);
     let outcome = Home::locate(cli.common.home).map_err(Into::into).and_then(|home| {
         // One thread: it answers as fast as the network, and starts at once.
@@ -32,6 +37,23 @@ fn main() {
         Ok(code) => code,
         Err(error) => failure::report(screen, &error).code().into(),
     })
+}
+
+/// The command line; without a verb and at a terminal it means the fleet view.
+fn parse() -> Result<Cli, clap::Error> {
+    use clap::error::ErrorKind::{DisplayHelpOnMissingArgumentOrSubcommand, MissingSubcommand};
+    let parsed = help::parse(std::env::args_os());
+    let is_bare = matches!(&parsed, Err(error)
+        if matches!(error.kind(), DisplayHelpOnMissingArgumentOrSubcommand | MissingSubcommand));
+    if !is_bare || !Screen::detect(false).may_ask() || !std::io::stdout().is_terminal() {
+        return parsed;
+    }
+    let view = help::parse(std::env::args_os().chain(["fleet".into()]));
+    // A group of verbs without its verb gets its own help, and --json never a full screen.
+    match view {
+        Ok(cli) if !cli.common.json && matches!(cli.verb, Verb::Fleet(_)) => Ok(cli),
+        _ => parsed,
+    }
 }
 
 /// Shows help, or what is wrong with the command line; also as JSON when JSON is wanted.

@@ -4,14 +4,18 @@
 #![allow(clippy::expect_used, clippy::panic)] // a test stops at the first surprise, its helpers too
 
 mod chaos;
+mod doctor;
 mod documents;
 mod enrol;
 mod fleet;
 mod files;
 mod forward;
+mod look;
 mod malicious_agent;
 mod malicious_broker;
+mod people;
 mod power;
+mod run;
 mod session;
 mod shell;
 mod tls;

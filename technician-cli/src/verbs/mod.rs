@@ -13,6 +13,7 @@ pub mod fix;
 pub mod fleet;
 pub mod forward;
 pub mod login;
+pub mod look;
 pub mod man;
 pub mod message;
 pub mod notices;
@@ -54,6 +55,13 @@ pub async fn perform(app: &App, verb: Verb) -> anyhow::Result<i32> {
         Verb::Doctor(doctor) => return Box::pin(doctor::perform(app, doctor)).await,
         Verb::Fix(fix) => fix::perform(app, fix).await?,
         Verb::Cp(cp) => return Box::pin(cp::perform(app, cp)).await,
+        Verb::Top(top) => return Box::pin(look::top::perform(app, top)).await,
+        Verb::Processes(processes) => return Box::pin(look::processes::perform(app, processes)).await,
+        Verb::Services(services) => return Box::pin(look::services::perform(app, services)).await,
+        Verb::Logs(logs) => return Box::pin(look::logs::perform(app, logs)).await,
+        Verb::Net(net) => return Box::pin(look::net::perform(app, net)).await,
+        Verb::Software(software) => return Box::pin(look::software::perform(app, software)).await,
+        Verb::Users(users) => return Box::pin(look::users::perform(app, users)).await,
         Verb::Run(run) => return run::perform(app, run).await,
         Verb::Shell(shell) => return Box::pin(shell::perform(app, shell)).await,
         Verb::Recordings(recordings) => return Box::pin(recordings::perform(app, recordings)).await,
