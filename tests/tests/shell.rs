@@ -278,7 +278,7 @@ async fn an_agent_killed_in_the_middle_is_never_told_as_a_success() {
     let mut world = World::start().await.expect("world");
     let desk = world.desk("anna").await.expect("technician");
     let (pc, mut agent) = killable(&world, &desk).await;
-    let person = Person::at_folder(&pc.folder().join("run"), Says::Yes).await.expect("a person");
+    let person = Person::at_folder(pc.folder(), Says::Yes).await.expect("a person");
     let target = pc.target(&desk).await.expect("found");
     let session = Session::open(&desk, &target, &wanted(&[Scope::Shell])).await.expect("allowed");
     let session = Arc::new(session);

@@ -158,6 +158,7 @@ impl Plan {
             announced: self.announced,
             minutes,
             timeout_s: self.timeout_s,
+            recorded: rights.policy.recording.covers(request.scopes).then_some(true),
         }
     }
 

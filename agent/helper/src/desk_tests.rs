@@ -229,6 +229,7 @@ fn a_message_is_answered_by_number_or_word_and_by_nothing_else() {
     for (line, answer) in [
         ("1", Some(Chosen::One(0))),
         ("NEJ", Some(Chosen::One(1))),
+        ("j", Some(Chosen::One(0))),
         ("x", Some(Chosen::Closed)),
         ("3", None),
         ("0", None),

@@ -120,6 +120,7 @@ fn question() -> Ask {
         announced: ScopeSet::EMPTY.with(Scope::Diagnose),
         minutes: 30,
         timeout_s: 60,
+        recorded: None,
     }
 }
 
@@ -131,6 +132,7 @@ fn session() -> Started {
         scopes: ScopeSet::EMPTY.with(Scope::Command),
         purpose: "Skrivaren i sal 3".into(),
         ends: Timestamp::from_secs(i64::from(u32::MAX)),
+        recorded: None,
     }
 }
 

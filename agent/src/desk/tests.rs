@@ -22,6 +22,7 @@ fn ask(number: u8, timeout_s: u16) -> Ask {
         announced: ScopeSet::EMPTY,
         minutes: 30,
         timeout_s,
+        recorded: None,
     }
 }
 
@@ -118,6 +119,7 @@ async fn a_helper_that_comes_late_sees_what_goes_on_and_one_that_stopped_reading
         scopes: ScopeSet::EMPTY,
         purpose: "printer".into(),
         ends: Timestamp::default(),
+        recorded: None,
     };
     let (_, deaf) = desk.join(user.clone()).expect("room");
     desk.started(started(1));

@@ -1,15 +1,17 @@
 //! The terminal itself while a shell has it: raw, shared between the shell's output and our own
 //! notices, and brought back whatever happens.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Read};
 use std::panic;
+use std::pin::Pin;
 use std::sync::{Arc, Once};
+use std::task::{Context, Poll, ready};
 
 use distans_platform::console::{self, Raw};
 use distans_platform::pty::Size;
 use distans_proto::text::clean_line;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::sync::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::sync::{Mutex, mpsc};
 
 use super::filter::Filter;
 use crate::client::{Sink, Stream};
@@ -44,6 +46,56 @@ impl Stage {
             }));
         });
         Raw::enter().map(Self)
+    }
+}
+
+/// Standard input, read by a thread of its own: tokio's would keep the program from ending until
+/// one more key is pressed.
+#[derive(Debug)]
+pub struct Keyboard {
+    pieces: mpsc::Receiver<io::Result<Vec<u8>>>,
+    piece: Vec<u8>,
+    given: usize,
+}
+
+impl Keyboard {
+    /// Begins to read. The thread ends with the program.
+    ///
+    /// # Errors
+    /// If the system has no thread.
+    pub fn listen() -> io::Result<Self> {
+        let (sender, pieces) = mpsc::channel(4);
+        std::thread::Builder::new().name("distans-keys".to_owned()).spawn(move || {
+            let mut room = [0; 4096];
+            loop {
+                let read = io::stdin().read(&mut room).map(|count| room[..count].to_vec());
+                let is_last = !matches!(&read, Ok(piece) if !piece.is_empty());
+                if sender.blocking_send(read).is_err() || is_last {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { pieces, piece: Vec::new(), given: 0 })
+    }
+}
+
+impl AsyncRead for Keyboard {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.given == self.piece.len() {
+            match ready!(self.pieces.poll_recv(cx)) {
+                Some(piece) => self.piece = piece?,
+                None => return Poll::Ready(Ok(())),
+            }
+            self.given = 0;
+        }
+        let count = buf.remaining().min(self.piece.len() - self.given);
+        buf.put_slice(&self.piece[self.given..self.given + count]);
+        self.given += count;
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -22,7 +22,7 @@ use crate::failure::Stop;
 use crate::say;
 use crate::screen::Failure;
 use crate::terminal::keys::{Keys, Wish};
-use crate::terminal::stage::{self, Screen, Stage};
+use crate::terminal::stage::{self, Keyboard, Screen, Stage};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -116,10 +116,11 @@ async fn on_stage(
     let screen = Screen::new(tokio::io::stdout());
     let cancel = CancellationToken::new();
     let stage = Stage::enter().map_err(local)?;
+    let keyboard = Keyboard::listen().map_err(local)?;
     let (tell, mut told) = mpsc::unbounded_channel();
     teller.on_stage(tell.clone());
     let io = Io {
-        input: Some(Keys::new(tokio::io::stdin(), wish)),
+        input: Some(Keys::new(keyboard, wish)),
         sink: screen.clone(),
         cancel: cancel.clone(),
         size: Some(sizes),

@@ -4,6 +4,7 @@
 //! `cargo bench -p distans-tests --bench verbs [-- --short] [SUBJECT…]`. Linux only.
 
 mod forward;
+mod shell;
 mod ssh;
 
 use anyhow::Result;
@@ -44,6 +45,9 @@ async fn measure(arguments: &Arguments) -> Result<()> {
         let begun = std::time::Instant::now();
         let _session = distans_tests::bench::house::open(&desk, &target).await?;
         report.alone("a session, asked and granted", format!("{:.1?}", begun.elapsed()), "");
+    }
+    if arguments.wants("shell") {
+        shell::measure(&mut house, target.id, arguments.short, &mut report).await?;
     }
     if arguments.wants("forward") {
         forward::measure(&mut house, &desk, &target, arguments.short, &mut report).await?;

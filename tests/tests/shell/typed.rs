@@ -1,5 +1,6 @@
 //! The real program at a real terminal, with somebody who types.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use distans_platform::process::{OutputPipe, RunAs};
@@ -40,7 +41,8 @@ impl Seat {
         };
         let mut terminal = Terminal::start(&launch).expect("starts");
         let (keys, screen) = (terminal.input.take().expect("keys"), terminal.output.take().expect("screen"));
-        Self { terminal, keys, screen, seen: vt100::Parser::new(30, 90, 0), text: String::new() }
+        let (thirty, ninety) = (NonZero::new(30).expect("not 0"), NonZero::new(90).expect("not 0"));
+        Self { terminal, keys, screen, seen: vt100::Parser::new(thirty, ninety, 0), text: String::new() }
     }
 
     async fn types(&mut self, text: &str) {
