@@ -35,6 +35,10 @@ const WORDS: u64 = 4096;
 /// How long a copy in this process may take to notice that it is over.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Between two looks whether a stream carries a copy, and how many may find none.
+const GLANCE: Duration = Duration::from_secs(30);
+const ALONE: u32 = 12;
+
 /// Exit codes of a copy: all is well, something could not be copied, it broke off, it could not
 /// begin.
 pub(super) mod exit {
@@ -78,10 +82,21 @@ async fn prepare(permit: Permit, shared: &Shared, live: &Live, way: Way) -> Resu
                 biased;
                 () = ended.cancelled() => result(&operation, Outcome::SessionEnded, None, None),
                 () = operation.cancel.cancelled() => result(&operation, Outcome::Cancelled, None, None),
+                () = abandoned(&operation) => result(&operation, Outcome::Cancelled, None, None),
                 over = copy(&operation, job, run_as) => over,
             }
         })
     }))
+}
+
+/// Ends when no stream has carried the operation for so long that the technician's program cannot
+/// come back to it any more: it is gone, and a later one begins a copy of its own.
+async fn abandoned(operation: &Operation) {
+    let mut looks = 0;
+    while looks < ALONE {
+        tokio::time::sleep(GLANCE).await;
+        looks = if operation.carrier.receiver_count() == 0 { looks + 1 } else { 0 };
+    }
 }
 
 /// Does it, in the process that has the rights. Dropped half-way it stops.
@@ -104,7 +119,10 @@ pub(super) fn told(ended: &Result<Summary, JobError>) -> (i32, String) {
     match ended {
         Ok(summary) => {
             let exit = if summary.failures == 0 { exit::WELL } else { exit::FAILURES };
-            (exit, format!("{} files, {} bytes, {} failures", summary.copied, summary.bytes, summary.failures))
+            (
+                exit,
+                format!("{} files, {} bytes, {} failures", summary.copied, summary.bytes, summary.failures),
+            )
         }
         Err(error @ JobError::Target(_)) => (exit::NO_TARGET, error.to_string()),
         Err(error @ JobError::Broken(_)) => (exit::BROKEN, error.to_string()),
@@ -120,9 +138,8 @@ fn concluded(operation: &Operation, exit: i32, text: String) -> OpResult {
 /// In this process, on a thread that may block.
 async fn here(operation: &Operation, job: Job) -> OpResult {
     let ((to_engine, input), (output, from_engine)) = (channel(), channel());
-    let mut working = tokio::task::spawn_blocking(move || {
-        job::perform(&job, FromChannel::new(input), ToChannel(output))
-    });
+    let mut working =
+        tokio::task::spawn_blocking(move || job::perform(&job, FromChannel::new(input), ToChannel(output)));
     // Both end by themselves when this is dropped: their channels are closed then.
     let feeding = feed(operation, to_engine);
     let draining = drain(operation, from_engine);
@@ -199,7 +216,12 @@ async fn elsewhere(operation: &Operation, job: &Job, run_as: RunAs) -> Result<Op
     let text = String::from_utf8_lossy(&words).trim().to_owned();
     Ok(match exit.code {
         Some(code @ exit::WELL..=exit::NO_TARGET) => concluded(operation, code, text),
-        _ => result(operation, Outcome::Completed, Some(exit.as_code()), Some(format!("the copy broke off: {text}"))),
+        _ => result(
+            operation,
+            Outcome::Completed,
+            Some(exit.as_code()),
+            Some(format!("the copy broke off: {text}")),
+        ),
     })
 }
 

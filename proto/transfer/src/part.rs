@@ -89,6 +89,8 @@ pub struct Part {
     at: u64,
     hasher: Hasher,
     is_large: bool,
+    /// Another try will look for it under its name.
+    is_found: bool,
     /// Its last bytes are a hole, which the file does not know yet.
     ends_open: bool,
 }
@@ -113,6 +115,7 @@ impl Part {
     pub fn begin(dir: &Dir, name: String, begin: &Begin, kept: Option<Kept>) -> io::Result<Self> {
         let is_large = begin.size >= LARGE;
         let kept = kept.filter(|kept| begin.offset > 0 && kept.offset == begin.offset);
+        let wanted = name.clone();
         let (file, name) = match &kept {
             _ if !is_large => fresh(dir)?,
             Some(kept) => match open(dir, &name, true) {
@@ -134,11 +137,13 @@ impl Part {
                 Err(_) => fresh(dir)?,
             },
         };
+        let is_found = is_large && name == wanted;
         let (at, hasher) = kept.map_or_else(|| (0, Hasher::new()), |kept| (kept.offset, kept.hasher));
         if is_large && file.metadata()?.len() != at {
             file.set_len(at)?;
         }
-        let mut part = Self { file, name, size: begin.size, at, hasher, is_large, ends_open: false };
+        let mut part =
+            Self { file, name, size: begin.size, at, hasher, is_large, is_found, ends_open: false };
         part.file.seek(SeekFrom::Start(at))?;
         Ok(part)
     }
@@ -212,7 +217,7 @@ impl Part {
 
     /// Leaves it for another try, if it is worth that.
     pub fn leave(&self, dir: &Dir) {
-        if !self.is_large {
+        if !self.is_found {
             self.discard(dir);
         }
     }

@@ -174,8 +174,8 @@ impl<O: Out> Receiver<'_, O> {
         if let Err(error) = self.settle() {
             self.tell(problem("", why(&error)))?;
         }
-        self.out.message(&FromReceiver::Summary(self.summary))?;
-        self.out.flush()?;
+        // All is done, whether the other end waits to hear of it or not.
+        let _ = self.out.message(&FromReceiver::Summary(self.summary)).and_then(|()| self.out.flush());
         Ok(self.summary)
     }
 

@@ -208,26 +208,6 @@ async fn a_copy_interrupted_100_times_is_whole() {
         let (whole, _) = house.attempt(&session, &what, None).await;
         assert!(whole, "nothing is in its way any more");
         assert_same(&from, &to.join("from"));
-        assert_eq!(left_over(&to), Vec::<PathBuf>::new(), "beside what others still hold");
     }
     println!("{struck} interruptions");
-}
-
-/// Parts that nobody holds: a copy without its line may still hold one for a while.
-fn left_over(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut left = vec![folder.to_owned()];
-    while let Some(folder) = left.pop() {
-        for entry in std::fs::read_dir(folder).expect("read") {
-            let path = entry.expect("entry").path();
-            if path.is_dir() {
-                left.push(path);
-            } else if distans_transfer::part::is_part(path.file_name().expect("a name"))
-                && path.metadata().is_ok_and(|part| part.len() > 64 << 20)
-            {
-                found.push(path);
-            }
-        }
-    }
-    found
 }
