@@ -38,6 +38,9 @@ yourself without losing output. The exit code is the shell's. For scripts: dista
 /// How long the PC may take to end the shell after `~.`.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// Keys that wait while the line is lost; escapes are heard all the same.
+const TYPED_AHEAD: usize = 256 * 1024;
+
 /// Arguments of `distans shell`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", Exit::help()))]
@@ -118,9 +121,18 @@ async fn on_stage(
     let stage = Stage::enter().map_err(local)?;
     let keyboard = Keyboard::listen().map_err(local)?;
     let (tell, mut told) = mpsc::unbounded_channel();
+    let (mut pipe, input) = tokio::io::duplex(TYPED_AHEAD);
+    let typing = async move {
+        let mut keys = Keys::new(keyboard, wish);
+        // Ends with the terminal, or with whoever takes the keys. With `keys` goes its end of
+        // `wishes`, which is one to leave.
+        let _ = tokio::io::copy(&mut keys, &mut pipe).await;
+        drop(keys);
+        std::future::pending::<()>().await;
+    };
     teller.on_stage(tell.clone());
     let io = Io {
-        input: Some(Keys::new(keyboard, wish)),
+        input: Some(input),
         sink: screen.clone(),
         cancel: cancel.clone(),
         size: Some(sizes),
@@ -154,6 +166,7 @@ async fn on_stage(
             result = doing => Some(result),
             () = steering => None,
             () = telling => None,
+            () = typing => None,
         }
     };
     teller.off_stage();

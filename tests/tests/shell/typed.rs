@@ -29,7 +29,7 @@ impl Seat {
     fn take(office: &Office, home: &std::path::Path) -> Self {
         let distans = program("distans").expect("built").get_program().to_string_lossy().into_owned();
         let script = format!(
-            "stty -a > {home}/before; {distans} --home {home} --lang en shell {pc} --purpose look --ticket T-1 -- sh; echo \"code $?\"; stty -a > {home}/after; cmp {home}/before {home}/after && echo as be''fore; read x",
+            "stty -g > {home}/before; {distans} --home {home} --lang en shell {pc} --purpose look --ticket T-1 -- sh; echo \"code $?\"; stty -g > {home}/after; cmp {home}/before {home}/after && echo as be''fore; read x",
             home = home.display(),
             pc = office.pc.id,
         );
