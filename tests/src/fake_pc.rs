@@ -14,7 +14,7 @@ use distans_link::transport;
 use distans_proto::facts::Facts;
 use distans_proto::frame::{CONTROL_LIMIT, RECORD_LIMIT};
 use distans_proto::inner::{self, Request, ToAgent, ToTechnician};
-use distans_proto::link::{self, AgentHello, DocumentVersions, RelayHeader, ToBroker};
+use distans_proto::link::{self, AgentHello, DocumentVersions, RelayHeader, Standing, ToBroker};
 use distans_proto::scope::ScopeSet;
 use distans_proto::version::VersionRange;
 use distans_trust::certs::CheckTime;
@@ -87,6 +87,20 @@ impl FakePc {
     /// If the line is lost.
     pub async fn tell(&mut self, facts: Facts) -> Result<()> {
         Ok(write_message(&mut self.send, &ToBroker::Inventory(Box::new(facts)), CONTROL_LIMIT).await?)
+    }
+
+    /// Tells the broker findings.
+    ///
+    /// # Errors
+    /// If the line is lost.
+    pub async fn tell_findings(&mut self, standing: Standing) -> Result<()> {
+        Ok(write_message(&mut self.send, &ToBroker::Findings(standing), CONTROL_LIMIT).await?)
+    }
+
+    /// Goes offline; what is left can [`Self::connect`] again.
+    pub fn leave(self) -> PaperPc {
+        self.connection.close(quinn::VarInt::from_u32(distans_proto::ending::DONE), b"");
+        self.paper
     }
 
     /// The next message of the broker.

@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &[String], inherited: &Inherited) -> Result<i32, St
         0 => say!(en: "done", sv: "klart"),
         code => say!(en: "exit code {code}", sv: "felkod {code}"),
     };
-    let back = say!(en: "Enter goes back to the list", sv: "Enter går tillbaka till listan");
+    let back = say!(en: "Enter goes back", sv: "Enter går tillbaka");
     let mut err = io::stderr().lock();
     // Nobody is left to be told when standard error is gone.
     let _ = write!(err, "\n[{text}] {back} ").and_then(|()| err.flush());

@@ -70,12 +70,31 @@ const fn sure(binding: Binding) -> Binding {
 pub const BINDINGS: &[Binding] = &[
     verb('d', "doctor: what is wrong", "doktor: vad är fel", &[Is("doctor"), Pc]),
     asking(
+        verb('F', "fix", "åtgärda", &[Is("fix"), Pc, Words]),
+        "What? service NAME, print-queue NAME, cache packages, names",
+        "Vad? service NAMN, print-queue NAMN, cache packages, names",
+        "",
+    ),
+    asking(
         verb('r', "run a command", "kör ett kommando", &[Is("run"), Pc, Is("--"), Words]),
         "Command",
         "Kommando",
         "",
     ),
+    verb('t', "top", "top: processer och last", &[Is("top"), Pc]),
+    verb('p', "processes", "processer", &[Is("processes"), Pc]),
+    verb('e', "services", "tjänster", &[Is("services"), Pc]),
+    verb('l', "logs", "loggar", &[Is("logs"), Pc]),
+    verb('n', "network", "nätverk", &[Is("net"), Pc]),
+    verb('a', "software", "program", &[Is("software"), Pc]),
+    verb('u', "users", "användare", &[Is("users"), Pc]),
     verb('s', "shell", "kommandotolk", &[Is("shell"), Pc]),
+    asking(
+        verb('c', "copy files", "kopiera filer", &[Is("cp"), Words]),
+        "From and to; a path on the PC begins with its name",
+        "Från och till; en sökväg på datorn börjar med dess namn",
+        "{pc}:",
+    ),
     asking(
         verb('f', "forward connections", "vidarebefordra", &[Is("forward"), Pc, Words]),
         "LOCAL:HOST:PORT, as 8080:printer.local:80",
@@ -95,6 +114,7 @@ pub const BINDINGS: &[Binding] = &[
     sure(verb('O', "sign the user out", "logga ut användaren", &[Is("logoff"), Pc])),
     sure(verb('B', "restart, and be back", "starta om och kom tillbaka", &[Is("reboot"), Pc, Is("--wait")])),
     sure(verb('X', "shut down", "stäng av", &[Is("shutdown"), Pc])),
+    verb('W', "wake", "väck", &[Is("wake"), Pc]),
     verb('i', "all about the PC", "allt om datorn", &[Is("pc"), Pc]),
     verb('o', "its sessions", "dess sessioner", &[Is("session"), Is("list"), Is("--pc"), Pc]),
     verb('E', "end the session", "avsluta sessionen", &[Is("session"), Is("end"), Pc]),
@@ -162,6 +182,8 @@ mod tests {
         let starts = binding.ask.map_or("", |ask| ask.starts).replace("{pc}", "PC-1");
         match binding.key {
             'r' => "ipconfig /all".into(),
+            'F' => "service cups".into(),
+            'c' => "PC-1:Desktop/report.txt .".into(),
             'f' => "8080:printer.local:80".into(),
             _ if starts.is_empty() => "text".into(),
             _ => starts,

@@ -169,7 +169,13 @@ impl State {
             }
             Event::Details(id, details) => self.with_page(id, |page| page.load(details)),
             Event::GraphsSay(id, text) => self.with_page(id, |page| page.graphs.say(&text)),
-            Event::Load(id, load) => self.with_page(id, |page| page.graphs.put(&load)),
+            Event::Load(id, load) => {
+                let had_any = self.page.as_ref().is_some_and(|page| page.graphs.has_any());
+                self.with_page(id, |page| page.graphs.put(&load));
+                let has_any = self.page.as_ref().is_some_and(|page| page.graphs.has_any());
+                // Now there is a session to show.
+                return if has_any && !had_any { self.reload() } else { Vec::new() };
+            }
             Event::GraphsEnd(id, why) => self.with_page(id, |page| page.graphs.end(&why)),
             Event::Ended(outcome) => {
                 self.message = match outcome {
