@@ -173,7 +173,9 @@ async fn a_restart_that_was_not_one_is_not_called_done() {
 async fn rights_lost_while_the_pc_was_away_are_lost() {
     type Change = fn(&mut Policy);
     let cases: [(&str, Change); 3] = [
-        ("not in the roster", |policy| policy.technicians.retain(|technician| technician.id.as_str() == "bo")),
+        ("not in the roster", |policy| {
+            policy.technicians.retain(|technician| technician.id.as_str() == "bo")
+        }),
         ("no scope left", |policy| policy.technicians[0].scopes = [Scope::Records].into_iter().collect()),
         ("no rule any more", |policy| policy.restart.clear()),
     ];
@@ -235,10 +237,11 @@ async fn the_person_at_the_pc_cancels() {
         person.sends(FromHelper::CancelWarning(other)).await.expect("sent");
         person.sends(FromHelper::CancelWarning(warn.nonce)).await.expect("sent");
     };
-    let (result, ()) =
-        tokio::join!(warned_order(&session, &never, |news| heard.push(news.clone())), cancels);
+    let (result, ()) = tokio::join!(warned_order(&session, &never, |news| heard.push(news.clone())), cancels);
     assert_eq!(result.outcome, Outcome::NotStarted);
-    assert!(matches!(heard[0], PowerNews::Warning(ref countdown) if countdown.seconds == 3000 && countdown.seen));
+    assert!(
+        matches!(heard[0], PowerNews::Warning(ref countdown) if countdown.seconds == 3000 && countdown.seen)
+    );
     assert_eq!(heard[1], PowerNews::CalledOff(CalledOff::Person));
     assert_eq!(orders(&office), "");
 }
@@ -268,7 +271,11 @@ async fn the_technician_calls_it_off() {
 async fn somebody_who_has_not_agreed_is_warned() {
     let mut office = office(None).await;
     let announce = distans_tests::org::rule(Scope::Power, distans_trust::policy::ConsentMode::Announce);
-    office.world.org.change_policy(|policy| policy.consent.rules.push(announce.expect("a rule"))).expect("a policy");
+    office
+        .world
+        .org
+        .change_policy(|policy| policy.consent.rules.push(announce.expect("a rule")))
+        .expect("a policy");
     office.world.publish(&office.desk, &[]).await.expect("taken");
     office.desk.refresh_documents().await.expect("documents");
     let alone = office.session(&wanted(&[Scope::Power])).await.expect("announced");

@@ -28,7 +28,13 @@ fn card(mac: Mac, kind: CardKind, address: [u8; 4]) -> Card {
 }
 
 /// A PC with this card, whose inventory is at the broker. Calls go to `port`.
-async fn pc_with(world: &World, office_desk: &distans_cli::client::Desk, name: &str, card: Card, port: u16) -> Pc {
+async fn pc_with(
+    world: &World,
+    office_desk: &distans_cli::client::Desk,
+    name: &str,
+    card: Card,
+    port: u16,
+) -> Pc {
     let mut pc = Pc::enrolled(world, office_desk, name).await.expect("enrolled");
     pc.configure(|config| {
         config.cards = Some(vec![card]);
@@ -105,7 +111,10 @@ async fn a_neighbour_wakes_it_and_the_person_there_sees_why() {
     let ToHelper::Started(started) = shown else { panic!("not a session") };
     assert_eq!(started.purpose.raw(), "väcka datorn");
     assert!(person.questions().is_empty(), "a notice is enough");
-    person.hears("the end", |message| matches!(message, ToHelper::Ended(_))).await.expect("it ends by itself");
+    person
+        .hears("the end", |message| matches!(message, ToHelper::Ended(_)))
+        .await
+        .expect("it ends by itself");
     street.asleep.start().await.expect("woken");
     street.asleep.connected(desk).await.expect("online");
 }
@@ -138,7 +147,8 @@ async fn the_verb_waits_for_it_and_says_what_is_missing() {
     gone(&street.office, &street.beside).await;
     let output = wake("1").await.expect("ran");
     assert_eq!(output.status.code(), Some(243), "offline");
-    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let told =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(told.contains("no PC with Distans is awake on its network"), "{told}");
 }
 

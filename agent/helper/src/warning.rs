@@ -81,7 +81,10 @@ impl Warnings {
             .into_iter()
             .partition::<Vec<_>, _>(|running| running.deadline <= now.instant);
         self.running = running;
-        passed.iter().map(|passed| Output::Call(self.words.happens_now(passed.warn.action).to_owned())).collect()
+        passed
+            .iter()
+            .map(|passed| Output::Call(self.words.happens_now(passed.warn.action).to_owned()))
+            .collect()
     }
 
     /// The line that counts.
@@ -188,9 +191,7 @@ impl Language {
     /// Somebody else called it off.
     pub(crate) const fn called_off(self, action: PowerAction) -> &'static str {
         match action {
-            PowerAction::Restart => {
-                self.pick("Omstarten är avblåst.", "The restart has been called off.")
-            }
+            PowerAction::Restart => self.pick("Omstarten är avblåst.", "The restart has been called off."),
             PowerAction::ShutDown => {
                 self.pick("Avstängningen är avblåst.", "The shutdown has been called off.")
             }
@@ -229,7 +230,9 @@ mod tests {
         let mut warnings = Warnings::new(Language::Swedish);
         let shown = warnings.begin(now(), warn(1, 60));
         let [Output::Call(text)] = shown.as_slice() else { panic!("{shown:?}") };
-        for part in ["Om 60 sekunder startas datorn om", "Anna Berg", "│ Efter uppdateringen", "Spara", "Skriv v"] {
+        for part in
+            ["Om 60 sekunder startas datorn om", "Anna Berg", "│ Efter uppdateringen", "Spara", "Skriv v"]
+        {
             assert!(text.contains(part), "{part:?} is missing in:\n{text}");
         }
         assert!(!text.contains('\u{1b}'));

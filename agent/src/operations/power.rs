@@ -179,7 +179,11 @@ impl Doing {
     /// From the signed policy.
     fn technician_name(&self) -> distans_proto::text::Untrusted {
         let decisions = self.shared.decisions();
-        decisions.sessions.get(self.live.id).map(|session| session.shown().technician_name).unwrap_or_default()
+        decisions
+            .sessions
+            .get(self.live.id)
+            .map(|session| session.shown().technician_name)
+            .unwrap_or_default()
     }
 
     /// Journals, orders, and waits for the end of this run.

@@ -94,7 +94,10 @@ mod tests {
             name: "card".into(),
             mac: Mac([2; 6]),
             kind,
-            networks: networks.iter().map(|(address, prefix)| Network { address: *address, prefix: *prefix }).collect(),
+            networks: networks
+                .iter()
+                .map(|(address, prefix)| Network { address: *address, prefix: *prefix })
+                .collect(),
             wakes: None,
         };
         let cards = [

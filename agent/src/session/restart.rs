@@ -18,8 +18,7 @@ impl Shared {
     /// If the machine was told to go down in this session: stops what it does, and leaves it and
     /// its receipt to the next run.
     pub(crate) fn leave_to_the_next_run(&self, session: SessionId) -> Option<Arc<Live>> {
-        let goes_down =
-            self.journal.state().session(session).is_some_and(|entry| entry.going_down.is_some());
+        let goes_down = self.journal.state().session(session).is_some_and(|entry| entry.going_down.is_some());
         let live = goes_down.then(|| self.live(session)).flatten()?;
         info!(%session, "the session is left to the agent's next run");
         self.operations.cut(session);
@@ -31,6 +30,7 @@ impl Shared {
     pub(super) async fn is_back(&self, session: SessionId) -> Result<(), Denied> {
         let over = Record::GoingDownOver(GoingDownOver { session });
         let written = self.journal.append(vec![over]).await;
-        written.map_err(|error| refusal(DeniedBy::State, format!("nothing is done without a journal: {error}")))
+        written
+            .map_err(|error| refusal(DeniedBy::State, format!("nothing is done without a journal: {error}")))
     }
 }

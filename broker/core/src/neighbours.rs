@@ -78,7 +78,12 @@ mod tests {
     }
 
     fn place(number: u8, group: &str, origin: Option<IpAddr>, cards: Vec<Card>) -> Place {
-        Place { device: DeviceId::from_bytes([number; 16]), group: group.parse().expect("a label"), origin, cards }
+        Place {
+            device: DeviceId::from_bytes([number; 16]),
+            group: group.parse().expect("a label"),
+            origin,
+            cards,
+        }
     }
 
     fn asleep() -> Place {

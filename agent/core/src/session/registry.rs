@@ -237,8 +237,7 @@ impl Sessions {
                 return false;
             }
             let Ok(rights) = place.rights(&session.caller) else { return true };
-            if session.waits_after_restart()
-                && rights.policy.may_resume_after_restart(place.group).is_none()
+            if session.waits_after_restart() && rights.policy.may_resume_after_restart(place.group).is_none()
             {
                 return true;
             }

@@ -3,8 +3,8 @@
 use std::{mem, ptr};
 
 use windows_sys::Win32::System::Registry::{
-    HKEY_LOCAL_MACHINE, KEY_READ, RRF_RT_REG_DWORD, RRF_RT_REG_EXPAND_SZ, RRF_RT_REG_SZ, RegCloseKey, RegEnumKeyExW,
-    RegGetValueW, RegOpenKeyExW,
+    HKEY_LOCAL_MACHINE, KEY_READ, RRF_RT_REG_DWORD, RRF_RT_REG_EXPAND_SZ, RRF_RT_REG_SZ, RegCloseKey,
+    RegEnumKeyExW, RegGetValueW, RegOpenKeyExW,
 };
 
 use super::sys::{narrow, wide};
