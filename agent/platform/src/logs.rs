@@ -135,8 +135,13 @@ mod tests {
     #[test]
     fn a_query_lets_through_what_was_asked_for() {
         let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        let entry =
-            Entry { at: at(100), level: Some(4), source: "cups".into(), pid: None, text: "Skrivaren ÅÄÖ".into() };
+        let entry = Entry {
+            at: at(100),
+            level: Some(4),
+            source: "cups".into(),
+            pid: None,
+            text: "Skrivaren ÅÄÖ".into(),
+        };
         let all = Query::default();
         for (query, fits) in [
             (Query { source: Some("CUPS.service".into()), ..all.clone() }, true),

@@ -177,9 +177,8 @@ pub async fn sockets() -> io::Result<Vec<Socket>> {
 
 /// Names of the programs behind some processes.
 pub async fn programs(pids: Vec<u32>) -> HashMap<u32, String> {
-    let naming = READING.run(move || {
-        pids.into_iter().filter_map(|pid| Some((pid, imp::processes::name_of(pid)?))).collect()
-    });
+    let naming = READING
+        .run(move || pids.into_iter().filter_map(|pid| Some((pid, imp::processes::name_of(pid)?))).collect());
     timeout(LIMIT, naming).await.ok().and_then(Result::ok).unwrap_or_default()
 }
 

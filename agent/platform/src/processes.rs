@@ -146,8 +146,7 @@ impl Watch {
     /// A directory service may hang; then the account's number has to do.
     async fn learn_names(&mut self, found: &[Found]) {
         let owners = found.iter().filter_map(|process| process.owner.as_ref());
-        let new: HashSet<UserId> =
-            owners.filter(|owner| !self.users.contains_key(owner)).cloned().collect();
+        let new: HashSet<UserId> = owners.filter(|owner| !self.users.contains_key(owner)).cloned().collect();
         if new.is_empty() {
             return;
         }
@@ -262,7 +261,8 @@ mod tests {
     #[tokio::test]
     async fn only_the_very_process_that_was_listed_is_ended() {
         let mut child = std::process::Command::new("sleep").arg("600").spawn().expect("a child");
-        let listed = own_children().await.into_iter().find(|process| process.pid == child.id()).expect("listed");
+        let listed =
+            own_children().await.into_iter().find(|process| process.pid == child.id()).expect("listed");
         let patience = Duration::from_secs(20);
         let reused = end(listed.pid, listed.started + 1, true, patience).await;
         assert!(matches!(reused, Err(EndError::Another(_))), "{reused:?}");

@@ -156,7 +156,8 @@ mod tests {
             assert!(checked(name).is_ok(), "{name}");
         }
         let long = "x".repeat(NAME_LIMIT + 1);
-        for name in ["", "-H evil", "--force", "*", "a?b", "a/b", "../x", "a\nb", "a;b", "a=b", "[a]", &long] {
+        for name in ["", "-H evil", "--force", "*", "a?b", "a/b", "../x", "a\nb", "a;b", "a=b", "[a]", &long]
+        {
             assert!(checked(name).is_err(), "{name:?}");
         }
     }

@@ -34,12 +34,7 @@ pub(super) fn prepare(permit: Permit, shared: &Shared, logs: &Logs) -> Result<Wo
     }))
 }
 
-async fn perform(
-    permit: Permit,
-    query: Query,
-    operation: &Operation,
-    ended: &CancellationToken,
-) -> OpResult {
+async fn perform(permit: Permit, query: Query, operation: &Operation, ended: &CancellationToken) -> OpResult {
     debug_assert_eq!(permit.op(), operation.id);
     let reading = async {
         let mut reader = Reader::open(query).await.map_err(|error| error.to_string())?;

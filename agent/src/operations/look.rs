@@ -20,17 +20,10 @@ const BETWEEN: Duration = Duration::from_millis(500);
 
 /// The look that is to be taken.
 pub(super) fn prepare(permit: Permit, look: Look) -> Work {
-    Box::new(move |operation, ended| {
-        Box::pin(async move { perform(permit, look, &operation, &ended).await })
-    })
+    Box::new(move |operation, ended| Box::pin(async move { perform(permit, look, &operation, &ended).await }))
 }
 
-async fn perform(
-    permit: Permit,
-    look: Look,
-    operation: &Operation,
-    ended: &CancellationToken,
-) -> OpResult {
+async fn perform(permit: Permit, look: Look, operation: &Operation, ended: &CancellationToken) -> OpResult {
     debug_assert_eq!(permit.op(), operation.id);
     let looking = async {
         match look {
@@ -100,7 +93,8 @@ async fn network(operation: &Operation) -> Looked {
 }
 
 async fn packages(operation: &Operation) -> Looked {
-    let packages = software::packages().await.map_err(|error| format!("the software cannot be listed: {error}"))?;
+    let packages =
+        software::packages().await.map_err(|error| format!("the software cannot be listed: {error}"))?;
     for package in packages {
         tell(operation, Seen::Package(convert::package(&package))).await;
     }

@@ -24,17 +24,10 @@ const FIRST: Duration = Duration::from_millis(400);
 
 /// The view that is to be sent.
 pub(super) fn prepare(permit: Permit, top: Top) -> Work {
-    Box::new(move |operation, ended| {
-        Box::pin(async move { perform(permit, top, &operation, &ended).await })
-    })
+    Box::new(move |operation, ended| Box::pin(async move { perform(permit, top, &operation, &ended).await }))
 }
 
-async fn perform(
-    permit: Permit,
-    top: Top,
-    operation: &Operation,
-    ended: &CancellationToken,
-) -> OpResult {
+async fn perform(permit: Permit, top: Top, operation: &Operation, ended: &CancellationToken) -> OpResult {
     debug_assert_eq!(permit.op(), operation.id);
     let (outcome, exit, text) = tokio::select! {
         biased;

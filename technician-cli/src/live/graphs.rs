@@ -74,7 +74,9 @@ impl Graphs {
 
     fn rates_line(&self) -> String {
         let load = &self.load;
-        let rate = |rate: Option<u64>| rate.map_or_else(|| "–".to_owned(), |rate| format!("{}/s", format::bytes(rate)));
+        let rate = |rate: Option<u64>| {
+            rate.map_or_else(|| "–".to_owned(), |rate| format!("{}/s", format::bytes(rate)))
+        };
         let (down, up) = (rate(load.receiving), rate(load.sending));
         let (read, write) = (rate(load.reading), rate(load.writing));
         let mut line = say!(
@@ -103,7 +105,8 @@ fn draw_curve(frame: &mut Frame<'_>, area: Rect, title: String, curve: &VecDeque
         Some(700..) => Style::new().fg(Color::Yellow),
         _ => Style::new().fg(Color::Green),
     };
-    let curve = Sparkline::default().data(data).max(1000).direction(RenderDirection::RightToLeft).style(style);
+    let curve =
+        Sparkline::default().data(data).max(1000).direction(RenderDirection::RightToLeft).style(style);
     frame.render_widget(curve, body);
 }
 

@@ -77,7 +77,7 @@ fn all_of_it_fits_on_80_by_24() {
     let lines = picture(&live);
     assert_eq!(lines[0], "PC-IDRE-003  up 3 d 3 h  2 processes, 1 running  every 2.0 s");
     assert_eq!(lines[1], "CPU 23.4 % of 2, busiest 90.0 %          memory 75.0 %, 6.0 GiB of 8.0 GiB");
-    assert!(lines[4].ends_with('▆') && lines[4].contains('▂'), "{lines:#?}");
+    assert!(lines[2].ends_with('▂') && lines[4].ends_with('█') && lines[4].contains('▅'), "{lines:#?}");
     assert!(lines[5].starts_with("net ↓ 1.0 MiB/s ↑ –  disk read – write –  swap 1.0 MiB  load 0.12"));
     assert_eq!(lines[6], "     PID USER       S      CPU    MEMORY  CPU TIME PROGRAM");
     assert_eq!(lines[7], "     812 åsa        S   42.1 %   300 MiB   1:02:03 Grövelsjön-Åsen-Älv");

@@ -14,8 +14,8 @@ const PROCESSORS_LIMIT: usize = 4096;
 pub(crate) fn counters() -> io::Result<Counters> {
     let read = |name: &str| fs::read_to_string(Path::new("/proc").join(name));
     let at = Instant::now();
-    let (all, processors) = parse_stat(&read("stat")?)
-        .ok_or_else(|| io::Error::other("/proc/stat tells of no processors"))?;
+    let (all, processors) =
+        parse_stat(&read("stat")?).ok_or_else(|| io::Error::other("/proc/stat tells of no processors"))?;
     let memory = parse_memory(&read("meminfo")?);
     // Containers may hide these.
     let network = read("net/dev").ok().map(|text| parse_network(&text, |name| is_hardware("net", name)));
@@ -151,7 +151,8 @@ mod tests {
 
     #[test]
     fn memory_network_and_disks_are_read() {
-        let memory = parse_memory("MemTotal: 2048 kB\nMemFree: 512 kB\nrubbish\nSwapTotal:  1 kB\nSwapFree: x kB\n");
+        let memory =
+            parse_memory("MemTotal: 2048 kB\nMemFree: 512 kB\nrubbish\nSwapTotal:  1 kB\nSwapFree: x kB\n");
         assert_eq!(memory, Memory { total: 2 << 20, available: 512 << 10, swap_total: 1024, swap_free: 0 });
         assert_eq!(parse_average("0.12 3.45 67.89 1/2 3\n"), Some([12, 345, 6789]));
         assert_eq!(parse_average("åäö"), None);
@@ -159,7 +160,8 @@ mod tests {
             br0: 100 1 0 0 0 0 0 0 50 1\n bad: 1\n";
         assert_eq!(parse_network(network, |name| name == "eth0"), (100, 50));
         assert_eq!(parse_network(network, |_| false), (200, 100));
-        let disks = "   8 0 sda 10 0 20 5 7 0 30 9 0 1 2\n   8 1 sda1 10 0 20 5 7 0 30 9 0 1 2\n 7 0 loop0 1\n";
+        let disks =
+            "   8 0 sda 10 0 20 5 7 0 30 9 0 1 2\n   8 1 sda1 10 0 20 5 7 0 30 9 0 1 2\n 7 0 loop0 1\n";
         assert_eq!(parse_disks(disks, |name| name == "sda"), (20 * 512, 30 * 512));
     }
 }

@@ -24,7 +24,8 @@ pub(crate) enum Reader {
 
 impl Reader {
     pub(crate) async fn open(query: Query) -> Result<Self, LogError> {
-        if query.files.is_empty() && Path::new("/run/systemd/journal/socket").exists()
+        if query.files.is_empty()
+            && Path::new("/run/systemd/journal/socket").exists()
             && let Some(program) = tool::find("journalctl")
         {
             return Ok(Self::Journal(Box::new(Journal::open(program, query).await?)));

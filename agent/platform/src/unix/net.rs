@@ -66,7 +66,9 @@ fn owners() -> HashMap<u64, u32> {
     let mut looked = 0;
     let Ok(listing) = fs::read_dir("/proc") else { return owners };
     for entry in listing.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         let Ok(files) = fs::read_dir(entry.path().join("fd")) else { continue };
         for file in files.flatten() {
             looked += 1;
@@ -163,7 +165,11 @@ fn parse_routes6(table: &str) -> Vec<Gateway> {
         };
         let flags = u32::from_str_radix(flags, 16).ok()?;
         let hop = u128::from_str_radix(hop, 16).ok()?;
-        if *length != "00" || u128::from_str_radix(destination, 16).ok()? != 0 || flags & UP == 0 || *interface == "lo" {
+        if *length != "00"
+            || u128::from_str_radix(destination, 16).ok()? != 0
+            || flags & UP == 0
+            || *interface == "lo"
+        {
             return None;
         }
         Some(Gateway {
@@ -191,7 +197,8 @@ fn parse_resolv(text: &str) -> Vec<IpAddr> {
 mod tests {
     use super::*;
 
-    const HEAD: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+    const HEAD: &str =
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
 
     #[test]
     fn sockets_are_read_and_broken_rows_left_out() {

@@ -32,7 +32,9 @@ pub(crate) fn all(seen: &mut Seen) -> io::Result<Vec<Found>> {
     let mut found = Vec::with_capacity(seen.0.len() + 16);
     let mut still = HashMap::with_capacity(seen.0.len() + 16);
     for entry in fs::read_dir("/proc")?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         // One that ended since the listing is no process any more.
         let Some(stat) = read(pid, "stat").as_deref().and_then(parse) else { continue };
         let key = (pid, stat.started);
@@ -104,7 +106,8 @@ impl Machine {
         }
         let stat = fs::read_to_string("/proc/stat")?;
         let booted = stat.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok());
-        let booted = booted.ok_or_else(|| io::Error::other("/proc/stat does not tell when the machine started"))?;
+        let booted =
+            booted.ok_or_else(|| io::Error::other("/proc/stat does not tell when the machine started"))?;
         Ok(MACHINE.get_or_init(|| Self {
             ticks: setting(libc::_SC_CLK_TCK).unwrap_or(100),
             page: setting(libc::_SC_PAGESIZE).unwrap_or(4096),
@@ -212,7 +215,8 @@ mod tests {
 
     #[test]
     fn a_stat_line_is_read_whatever_the_name_holds() {
-        let rest = "R 7 40 39 0 -1 4194560 83 0 0 0 150 50 0 0 20 0 3 0 123456 2646016 220 18446744073709551615";
+        let rest =
+            "R 7 40 39 0 -1 4194560 83 0 0 0 150 50 0 0 20 0 3 0 123456 2646016 220 18446744073709551615";
         let stat = parse(&format!("42 (a) Z 1 (b c)) {rest}\n")).expect("a stat line");
         let expected = Stat {
             short: "a) Z 1 (b c)".into(),
@@ -224,7 +228,14 @@ mod tests {
             pages: 220,
         };
         assert_eq!(stat, expected);
-        for broken in ["", "42", "42 (x", "42 (x) ", "42 (x) R 7 40", "42 (x) R a b c d e f g h i j k l m n o p q r s t u"] {
+        for broken in [
+            "",
+            "42",
+            "42 (x",
+            "42 (x) ",
+            "42 (x) R 7 40",
+            "42 (x) R a b c d e f g h i j k l m n o p q r s t u",
+        ] {
             assert_eq!(parse(broken), None, "{broken:?}");
         }
     }

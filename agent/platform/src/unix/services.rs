@@ -50,7 +50,8 @@ pub(crate) async fn change(name: &str, change: Change, limit: Duration) -> Resul
 
 async fn find_with(manager: &Path, name: &str) -> Result<Service, ServiceError> {
     let unit = unit(name);
-    let said = tool::run(manager, &["show", PROPERTIES, "--no-pager", "--", &unit], LIMIT, LIST_BYTES).await?;
+    let said =
+        tool::run(manager, &["show", PROPERTIES, "--no-pager", "--", &unit], LIMIT, LIST_BYTES).await?;
     let services = parse_show(&good(name, said)?.out);
     services.into_iter().next().ok_or_else(|| ServiceError::NotFound(name.to_owned()))
 }
@@ -134,7 +135,11 @@ fn parse_unit(block: &str) -> Option<Service> {
         description: value("Description").to_owned(),
         state,
         detail,
-        start: if value("LoadState") == "masked" { StartMode::Disabled } else { start(value("UnitFileState")) },
+        start: if value("LoadState") == "masked" {
+            StartMode::Disabled
+        } else {
+            start(value("UnitFileState"))
+        },
         pid: value("MainPID").parse().ok().filter(|pid| *pid != 0),
     })
 }
@@ -196,7 +201,9 @@ mod tests {
         );
         assert_eq!((services[0].pid, services[1].pid), (Some(812), None));
         assert_eq!(services[1].description, "a=b");
-        for broken in ["", "\n\n\n", "Id=", "Id=x", "=\n=", "LoadState=loaded", "Id=.service\nLoadState=loaded", "\0"] {
+        for broken in
+            ["", "\n\n\n", "Id=", "Id=x", "=\n=", "LoadState=loaded", "Id=.service\nLoadState=loaded", "\0"]
+        {
             assert_eq!(parse_show(broken), [], "{broken:?}");
         }
     }
@@ -250,7 +257,8 @@ mod tests {
         let error = change_with(&manager, "x", Change::Start, limit).await.expect_err("missing");
         assert!(matches!(error, ServiceError::NotFound(_)));
         let manager = playing(dir.path(), "exec sleep 600");
-        let error = change_with(&manager, "x", Change::Stop, Duration::from_millis(50)).await.expect_err("late");
+        let error =
+            change_with(&manager, "x", Change::Stop, Duration::from_millis(50)).await.expect_err("late");
         assert!(matches!(error, ServiceError::TimedOut { .. }));
     }
 }

@@ -112,13 +112,15 @@ mod tests {
         let package = parse_dpkg(line).expect("a package");
         assert_eq!((package.name.as_str(), package.version.as_str()), ("libc6", "2.36-9+deb12u10"));
         assert_eq!((package.size, package.architecture.as_deref()), (Some(12986 * 1024), Some("amd64")));
-        for broken in ["", "\t\t", "ii ", "rc \told\t1\tall\t1\tx", "ii \t\t1\tall\t1\tx", "i", "åäö\t\t"] {
+        for broken in ["", "\t\t", "ii ", "rc \told\t1\tall\t1\tx", "ii \t\t1\tall\t1\tx", "i", "åäö\t\t"]
+        {
             assert_eq!(parse_dpkg(broken), None, "{broken:?}");
         }
         let short = parse_dpkg("ii \tx\t1").expect("a package");
         assert_eq!((short.size, short.maker), (None, None));
 
-        let package = parse_rpm("bash\t5.2.15-3.fc38\tx86_64\t7738778\t1700000000\tFedora Project").expect("one");
+        let package =
+            parse_rpm("bash\t5.2.15-3.fc38\tx86_64\t7738778\t1700000000\tFedora Project").expect("one");
         assert_eq!(package.installed.as_deref(), Some("2023-11-14"));
         assert_eq!(package.maker.as_deref(), Some("Fedora Project"));
         for broken in ["", "\t", "x", "gpg-pubkey\t1-2\t(none)\t0\t1\t(none)"] {
@@ -128,9 +130,12 @@ mod tests {
 
     #[test]
     fn days_are_those_of_the_calendar() {
-        for (seconds, expected) in
-            [(0, "1970-01-01"), (951_782_400, "2000-02-29"), (1_795_514_400, "2026-11-24"), (4_107_542_400, "2100-03-01")]
-        {
+        for (seconds, expected) in [
+            (0, "1970-01-01"),
+            (951_782_400, "2000-02-29"),
+            (1_795_514_400, "2026-11-24"),
+            (4_107_542_400, "2100-03-01"),
+        ] {
             assert_eq!(day(seconds), expected);
         }
     }

@@ -47,7 +47,11 @@ fn parse_accounts(passwd: &str, group: &str, shadow: &str) -> Vec<Account> {
         let [name, _, uid, gid, full, home, shell] = fields.as_slice() else { return None };
         let shell = shell.trim();
         let uid_number: u32 = uid.parse().ok()?;
-        if name.is_empty() || shell.ends_with("/nologin") || shell.ends_with("/false") || shell.ends_with("/sync") {
+        if name.is_empty()
+            || shell.ends_with("/nologin")
+            || shell.ends_with("/false")
+            || shell.ends_with("/sync")
+        {
             return None;
         }
         let full = full.split(',').next().unwrap_or_default().trim();
@@ -78,11 +82,13 @@ pub(crate) async fn logins() -> io::Result<Vec<Login>> {
 async fn of_loginctl() -> Option<Vec<Login>> {
     let program = tool::find("loginctl")?;
     let (limit, most) = LOGINCTL;
-    let list = tool::run(&program, &["list-sessions", "--no-legend", "--no-pager"], limit, most).await.ok()?;
+    let list =
+        tool::run(&program, &["list-sessions", "--no-legend", "--no-pager"], limit, most).await.ok()?;
     if list.code != Some(0) {
         return None;
     }
-    let is_id = |id: &&str| (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_id =
+        |id: &&str| (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let ids: Vec<&str> =
         list.out.lines().filter_map(|line| line.split_whitespace().next()).filter(is_id).take(256).collect();
     if ids.is_empty() {
@@ -196,7 +202,10 @@ mod tests {
         assert_eq!(logins.len(), 2);
         assert_eq!((logins[0].place.as_str(), logins[0].active), ("seat0 tty2", true));
         assert_eq!(logins[0].since, after_1970(1_700_000_000));
-        assert_eq!((logins[1].place.as_str(), logins[1].remote, logins[1].since), ("pts/0 from 10.0.0.9", true, None));
+        assert_eq!(
+            (logins[1].place.as_str(), logins[1].remote, logins[1].since),
+            ("pts/0 from 10.0.0.9", true, None)
+        );
         assert_eq!(parse_sessions(""), []);
     }
 

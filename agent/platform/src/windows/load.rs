@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use sysinfo::Networks;
 use windows_sys::Win32::Foundation::FILETIME;
 use windows_sys::Win32::System::ProcessStatus::{K32GetPerformanceInfo, PERFORMANCE_INFORMATION};
-use windows_sys::Win32::System::SystemInformation::{
-    GetTickCount64, GlobalMemoryStatusEx, MEMORYSTATUSEX,
-};
+use windows_sys::Win32::System::SystemInformation::{GetTickCount64, GlobalMemoryStatusEx, MEMORYSTATUSEX};
 use windows_sys::Win32::System::Threading::{ALL_PROCESSOR_GROUPS, GetActiveProcessorCount, GetSystemTimes};
 
 use super::sys::{check, size_of};
@@ -63,7 +61,9 @@ fn page_file() -> Option<(u64, u64)> {
     let mut info = PERFORMANCE_INFORMATION { cb: size, ..Default::default() };
     // SAFETY: `info` is a live variable of the size given.
     check(unsafe { K32GetPerformanceInfo(&raw mut info, size) }).ok()?;
-    let bytes = |pages: usize| u64::try_from(pages).unwrap_or(0).saturating_mul(u64::try_from(info.PageSize).unwrap_or(0));
+    let bytes = |pages: usize| {
+        u64::try_from(pages).unwrap_or(0).saturating_mul(u64::try_from(info.PageSize).unwrap_or(0))
+    };
     let total = bytes(info.CommitLimit.saturating_sub(info.PhysicalTotal));
     Some((total, bytes(info.CommitTotal.saturating_sub(info.PhysicalTotal)).min(total)))
 }

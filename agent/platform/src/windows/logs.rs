@@ -8,8 +8,8 @@ use std::{io, mem, ptr};
 
 use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, ERROR_NO_MORE_ITEMS};
 use windows_sys::Win32::System::EventLog::{
-    EVT_HANDLE, EVT_VARIANT, EvtClose, EvtCreateRenderContext, EvtFormatMessage, EvtFormatMessageEvent, EvtNext,
-    EvtOpenPublisherMetadata, EvtQuery, EvtQueryChannelPath, EvtQueryForwardDirection,
+    EVT_HANDLE, EVT_VARIANT, EvtClose, EvtCreateRenderContext, EvtFormatMessage, EvtFormatMessageEvent,
+    EvtNext, EvtOpenPublisherMetadata, EvtQuery, EvtQueryChannelPath, EvtQueryForwardDirection,
     EvtQueryReverseDirection, EvtRender, EvtRenderContextSystem, EvtRenderEventValues, EvtSystemEventID,
     EvtSystemEventRecordId, EvtSystemLevel, EvtSystemProcessID, EvtSystemProviderName, EvtSystemTimeCreated,
     EvtVarTypeByte, EvtVarTypeFileTime, EvtVarTypeString, EvtVarTypeUInt16, EvtVarTypeUInt32,
@@ -269,7 +269,8 @@ impl State {
         let value = |index: i32| usize::try_from(index).ok().and_then(|index| values.get(index));
         let number = |index: i32| value(index).and_then(number);
         // SAFETY: texts in the values lie in `room`.
-        let source = value(EvtSystemProviderName).and_then(|value| unsafe { text(value) }).unwrap_or_default();
+        let source =
+            value(EvtSystemProviderName).and_then(|value| unsafe { text(value) }).unwrap_or_default();
         let Some(record) = number(EvtSystemEventRecordId) else { return Ok(None) };
         let message = self.message(&source, event);
         let id = number(EvtSystemEventID).unwrap_or(0);

@@ -12,7 +12,8 @@ use windows_sys::Win32::System::Services::{
     SC_HANDLE, SC_MANAGER_CONNECT, SC_MANAGER_ENUMERATE_SERVICE, SC_STATUS_PROCESS_INFO, SERVICE_AUTO_START,
     SERVICE_CONTROL_STOP, SERVICE_DEMAND_START, SERVICE_DISABLED, SERVICE_QUERY_CONFIG, SERVICE_QUERY_STATUS,
     SERVICE_RUNNING, SERVICE_START, SERVICE_START_PENDING, SERVICE_STATE_ALL, SERVICE_STATUS,
-    SERVICE_STATUS_PROCESS, SERVICE_STOP, SERVICE_STOP_PENDING, SERVICE_STOPPED, SERVICE_WIN32, StartServiceW,
+    SERVICE_STATUS_PROCESS, SERVICE_STOP, SERVICE_STOP_PENDING, SERVICE_STOPPED, SERVICE_WIN32,
+    StartServiceW,
 };
 
 use super::sys::{check, copy_text, size_of, wide};
@@ -241,7 +242,9 @@ fn enumerate() -> Result<Vec<Service>, ServiceError> {
 fn told(name: String, description: String, status: &SERVICE_STATUS_PROCESS, start: StartMode) -> Service {
     let state = match status.dwCurrentState {
         SERVICE_RUNNING => State::Running,
-        SERVICE_STOPPED if status.dwWin32ExitCode != 0 && start == StartMode::Automatic && !unstarted(status) => {
+        SERVICE_STOPPED
+            if status.dwWin32ExitCode != 0 && start == StartMode::Automatic && !unstarted(status) =>
+        {
             State::Failed
         }
         SERVICE_STOPPED => State::Stopped,

@@ -68,8 +68,9 @@ pub(crate) fn accounts() -> io::Result<Vec<Account>> {
 /// All texts of the entry are null or zero-terminated and live during the call.
 unsafe fn account(entry: &USER_INFO_2) -> Account {
     // SAFETY: the caller vouches for the texts.
-    let (name, full, home) =
-        unsafe { (copy_text(entry.usri2_name), copy_text(entry.usri2_full_name), copy_text(entry.usri2_home_dir)) };
+    let (name, full, home) = unsafe {
+        (copy_text(entry.usri2_name), copy_text(entry.usri2_full_name), copy_text(entry.usri2_home_dir))
+    };
     let name = name.to_string_lossy().into_owned();
     let filled = |text: std::ffi::OsString| {
         let text = text.to_string_lossy().into_owned();
@@ -138,9 +139,8 @@ fn login(session: u32, place: String, active: bool) -> Option<Login> {
     (!user.is_empty()).then_some(Login {
         user,
         place: if active { place } else { format!("{place} (disconnected)").trim().to_owned() },
-        since: since.map(|units| {
-            SystemTime::UNIX_EPOCH + Duration::from_micros(units / 10).saturating_sub(EPOCH)
-        }),
+        since: since
+            .map(|units| SystemTime::UNIX_EPOCH + Duration::from_micros(units / 10).saturating_sub(EPOCH)),
         active,
         remote,
     })

@@ -63,7 +63,10 @@ fn check(service: &Service, change: Change, own: u32) -> Result<(), String> {
     }
     // Of a template anything can be made, as `getty@anything`; only what somebody has set up runs.
     if service.name.contains('@') && change != Change::Stop && matches!(service.state, State::Stopped) {
-        return Err(format!("{} is an instance that does not run; start it where it is set up", service.name));
+        return Err(format!(
+            "{} is an instance that does not run; start it where it is set up",
+            service.name
+        ));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Bounded, SessionOptions, conclude, diagnose, moment};
+use super::{App, Bounded, SessionOptions, conclude, diagnose, given_up, moment};
 use crate::client::items::Items;
 use crate::client::operation::Io;
 use crate::exit::Exit;
@@ -55,8 +55,7 @@ pub enum Level {
 }
 
 /// Names of the levels 0 to 7.
-const LEVELS: [&str; 8] =
-    ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"];
+const LEVELS: [&str; 8] = ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"];
 
 /// Arguments of `distans logs`.
 #[derive(Debug, Args)]
@@ -105,14 +104,14 @@ pub async fn perform(app: &App, arguments: Logs) -> anyhow::Result<i32> {
     let cancel = CancellationToken::new();
     let watcher = tokio::spawn(watch_for_ctrl_c(cancel.clone()));
     let (taker, mut items) = mpsc::channel::<LogEntry>(64);
-    let follow = request.follow;
+    let (follow, enough) = (request.follow, CancellationToken::new());
     let op = Op::Logs(request);
     let doing = async {
         // What is followed has no end, and is not kept here either.
         if follow {
             session.perform(op, Io::output(Items::new(taker), cancel.clone())).await
         } else {
-            session.perform(op, Io::output(Bounded::new(Items::new(taker)), cancel.clone())).await
+            session.perform(op, Io::output(Bounded::new(Items::new(taker), &enough), cancel.clone())).await
         }
     };
     let showing = async {
@@ -133,6 +132,7 @@ pub async fn perform(app: &App, arguments: Logs) -> anyhow::Result<i32> {
     tokio::pin!(doing, showing);
     let (result, count) = tokio::select! {
         result = &mut doing => (result?, showing.await?),
+        () = enough.cancelled() => return Err(given_up().into()),
         // The one who reads our output has enough.
         count = &mut showing => {
             let enough = count.as_ref().err().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);

@@ -42,24 +42,35 @@ const ANSWER_LIMIT: u64 = 64 * 1024 * 1024;
 /// Longest text in a cell of a table on a terminal, in characters.
 const CELL_LIMIT: usize = 60;
 
-/// Hands output on up to a limit.
+/// Hands output on up to a limit; beyond it, `enough` says so. A PC that goes on for ever does
+/// not stop either when it is told to, so that nobody may wait for that.
 struct Bounded<S> {
     sink: S,
     left: u64,
+    enough: CancellationToken,
 }
 
 impl<S> Bounded<S> {
-    const fn new(sink: S) -> Self {
-        Self { sink, left: ANSWER_LIMIT }
+    fn new(sink: S, enough: &CancellationToken) -> Self {
+        Self { sink, left: ANSWER_LIMIT, enough: enough.clone() }
     }
 }
 
 impl<S: Sink> Sink for Bounded<S> {
     async fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
         let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.left = self.left.checked_sub(count).ok_or_else(endless)?;
+        let Some(left) = self.left.checked_sub(count) else {
+            self.enough.cancel();
+            return Err(endless());
+        };
+        self.left = left;
         self.sink.write(stream, bytes).await
     }
+}
+
+/// What an answer without end is called.
+fn given_up() -> Error {
+    Error::Local { what: "the answer was given up", error: endless() }
 }
 
 fn endless() -> io::Error {
@@ -77,7 +88,8 @@ fn endless() -> io::Error {
 async fn take(session: &Session, look: Look) -> Result<(Vec<Seen>, OpResult), Error> {
     let cancel = CancellationToken::new();
     let (taker, mut items) = mpsc::channel(64);
-    let io = Io::output(Bounded::new(Items::new(taker)), cancel.clone());
+    let enough = CancellationToken::new();
+    let io = Io::output(Bounded::new(Items::new(taker), &enough), cancel);
     let doing = session.perform(Op::Look(look), io);
     tokio::pin!(doing);
     let mut seen = Vec::new();
@@ -86,10 +98,11 @@ async fn take(session: &Session, look: Look) -> Result<(Vec<Seen>, OpResult), Er
             result = &mut doing => break result?,
             Some(item) = items.recv() => {
                 if seen.len() == LOOK_LIMIT {
-                    return Err(Error::Local { what: "the answer was given up", error: endless() });
+                    return Err(given_up());
                 }
                 seen.push(item);
             }
+            () = enough.cancelled() => return Err(given_up()),
             _ = tokio::signal::ctrl_c() => return Err(Error::Cancelled),
         }
     };
@@ -147,15 +160,21 @@ fn conclude(app: &App, result: &OpResult) -> anyhow::Result<i32> {
             }
             return Ok(0);
         }
-        (Outcome::Completed, Some(_)) => {
-            (Exit::Failed, text.unwrap_or_else(|| say!(en: "the PC could not do it", sv: "datorn kunde inte göra det")))
+        (Outcome::Completed, Some(_)) => (
+            Exit::Failed,
+            text.unwrap_or_else(|| say!(en: "the PC could not do it", sv: "datorn kunde inte göra det")),
+        ),
+        (Outcome::NotStarted, _) => {
+            (Exit::NotStarted, told(say!(en: "it was not begun", sv: "det påbörjades inte")))
         }
-        (Outcome::NotStarted, _) => (Exit::NotStarted, told(say!(en: "it was not begun", sv: "det påbörjades inte"))),
         (Outcome::Cancelled, _) => (Exit::Cancelled, told(say!(en: "stopped", sv: "avbrutet"))),
-        (Outcome::TimedOut, _) => (Exit::TimedOut, told(say!(en: "it took too long", sv: "det tog för lång tid"))),
-        (Outcome::SessionEnded, _) => {
-            (Exit::SessionOver, told(say!(en: "the session ended under it", sv: "sessionen avslutades under tiden")))
+        (Outcome::TimedOut, _) => {
+            (Exit::TimedOut, told(say!(en: "it took too long", sv: "det tog för lång tid")))
         }
+        (Outcome::SessionEnded, _) => (
+            Exit::SessionOver,
+            told(say!(en: "the session ended under it", sv: "sessionen avslutades under tiden")),
+        ),
         (Outcome::Unknown, _) => (
             Exit::Unknown,
             told(say!(
@@ -190,10 +209,11 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_without_end_is_given_up() {
-        let mut sink = Bounded { sink: Vec::new(), left: 10 };
+        let mut sink = Bounded { sink: Vec::new(), left: 10, enough: CancellationToken::new() };
         sink.write(Stream::Output, b"12345").await.expect("within the limit");
         let error = sink.write(Stream::Errors, b"678901").await.expect_err("too much");
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        assert!(sink.enough.is_cancelled());
     }
 
     #[test]

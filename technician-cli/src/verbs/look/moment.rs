@@ -10,9 +10,9 @@ use jiff::{SignedDuration, ZonedDateTime};
 /// What would be right instead.
 pub fn parse(text: &str, now: &ZonedDateTime) -> Result<Timestamp, String> {
     let text = text.trim();
-    found(text, now)
-        .map(|moment| Timestamp::from_micros(moment.timestamp().as_microsecond()))
-        .ok_or_else(|| format!("{text:?} is no time; give 2h, 30min, today, yesterday, 10:00 or 2026-11-24T10:00"))
+    found(text, now).map(|moment| Timestamp::from_micros(moment.timestamp().as_microsecond())).ok_or_else(
+        || format!("{text:?} is no time; give 2h, 30min, today, yesterday, 10:00 or 2026-11-24T10:00"),
+    )
 }
 
 fn found(text: &str, now: &ZonedDateTime) -> Option<ZonedDateTime> {
@@ -85,7 +85,9 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_told_with_what_is() {
-        for text in ["", "h", "2", "2x", "soon", "25:99", "2026-13-01", "99999999999999999999h", "9999999999999999d"] {
+        for text in
+            ["", "h", "2", "2x", "soon", "25:99", "2026-13-01", "99999999999999999999h", "9999999999999999d"]
+        {
             let error = parse(text, &now()).expect_err(text);
             assert!(error.contains("2026-11-24T10:00"), "{error}");
         }

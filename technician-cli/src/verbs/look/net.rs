@@ -77,7 +77,8 @@ fn show_interfaces(app: &App, seen: &[Seen]) -> anyhow::Result<()> {
         ];
         if interface.up { Row::from(cells) } else { Row::toned(Tone::Quiet, cells) }
     };
-    let interfaces = seen.iter().filter_map(|seen| if let Seen::Interface(found) = seen { Some(found) } else { None });
+    let interfaces =
+        seen.iter().filter_map(|seen| if let Seen::Interface(found) = seen { Some(found) } else { None });
     let names = [
         say!(en: "INTERFACE", sv: "GRÄNSSNITT"),
         say!(en: "LINK", sv: "LÄNK"),

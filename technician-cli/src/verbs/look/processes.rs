@@ -86,7 +86,8 @@ pub async fn perform(app: &App, arguments: Processes) -> anyhow::Result<i32> {
             return Err(Stop::new(Exit::NotFound, text).into());
         };
         let (name, user) = (cell(&process.name), optional(process.user.as_ref()));
-        app.screen.hint(say!(en: "ending {pid} {name} of {user} …", sv: "avslutar {pid} {name} för {user} …"));
+        app.screen
+            .hint(say!(en: "ending {pid} {name} of {user} …", sv: "avslutar {pid} {name} för {user} …"));
         let end = EndProcess { pid, started: process.started, force: arguments.force };
         let result = mend(&session, Repair::EndProcess(end)).await?;
         let code = conclude(app, &result)?;

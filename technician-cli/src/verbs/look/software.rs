@@ -40,9 +40,8 @@ pub async fn perform(app: &App, arguments: Software) -> anyhow::Result<i32> {
         .filter_map(|seen| if let Seen::Package(package) = seen { Some(package) } else { None })
         .collect();
     let all = packages.len();
-    packages.retain(|package| {
-        holds(arguments.filter.as_deref(), &[Some(&package.name), package.maker.as_ref()])
-    });
+    packages
+        .retain(|package| holds(arguments.filter.as_deref(), &[Some(&package.name), package.maker.as_ref()]));
     if app.screen.json() {
         for package in &packages {
             app.screen.object(package)?;

@@ -11,7 +11,9 @@ use crate::screen::{Row, Tone};
 
 /// Arguments of `distans users`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  distans users PC-IDRE-003\n  distans users PC-IDRE-003 --json | jq -r 'select(.kind == \"login\") | .user'")]
+#[command(
+    after_help = "Examples:\n  distans users PC-IDRE-003\n  distans users PC-IDRE-003 --json | jq -r 'select(.kind == \"login\") | .user'"
+)]
 pub struct Users {
     /// Name, id or the beginning of either
     #[arg(value_name = "PC")]
