@@ -15,6 +15,7 @@
 //! | [`permit`] | whether one operation may be done: the only maker of a [`permit::Permit`] |
 //! | [`journal`] | what is on disk before anything is done or said |
 //! | [`findings`] | what the facts of a PC mean |
+//! | [`standing`] | which of its findings the PC tells the broker, and when |
 #![forbid(unsafe_code)]
 
 pub mod consent;
@@ -26,6 +27,7 @@ pub mod permit;
 pub mod renewal;
 pub mod rights;
 pub mod session;
+pub mod standing;
 pub mod targets;
 
 #[cfg(test)]
