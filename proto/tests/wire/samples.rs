@@ -1,5 +1,6 @@
 //! One sample of every message, with every optional field set somewhere.
 
+mod forward;
 mod power;
 
 use std::fmt::Debug;
@@ -160,6 +161,7 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(end_to_end());
     samples.extend(operations());
     samples.extend(on_the_pc());
+    samples.extend(forward::all());
     samples.extend(power::all());
     samples
 }
