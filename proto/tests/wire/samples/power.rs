@@ -28,7 +28,8 @@ pub(super) fn all() -> Vec<Sample> {
         text: Some(text("efter uppdateringen")),
     };
     let power = |action| Op::Power(Power { action, delay_s: 60, text: Some(text("klar")) });
-    let neighbours = Neighbours { cards: vec![card()], awake: vec![Neighbour { device: device(), mac: MAC }] };
+    let neighbours =
+        Neighbours { cards: vec![card()], awake: vec![Neighbour { device: device(), mac: MAC }] };
     vec![
         sample("op.power.restart", power(PowerAction::Restart)),
         sample("op.power.shut_down", power(PowerAction::ShutDown)),

@@ -67,7 +67,8 @@ mod tests {
     #[test]
     fn only_a_rule_for_the_group_lets_a_session_go_on() {
         let same = r#"[{"group": "kontor", "resume": "same-session"}]"#;
-        let first = r#"[{"group": "kontor", "resume": "ask-again"}, {"group": "kontor", "resume": "same-session"}]"#;
+        let first =
+            r#"[{"group": "kontor", "resume": "ask-again"}, {"group": "kontor", "resume": "same-session"}]"#;
         let newer = r#"[{"group": "kontor", "resume": "same-session-if-the-moon-is-full"}]"#;
         let long = r#"[{"group": "kontor", "resume": "same-session", "minutes": 30}]"#;
         for (text, group, minutes) in [
