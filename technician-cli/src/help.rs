@@ -30,7 +30,7 @@ pub(crate) const GROUPS: [Group; 7] = [
     },
     Group {
         heading: ("Fix", "Laga"),
-        verbs: &["run", "shell", "forward", "rdp", "vnc", "reboot", "shutdown", "logoff", "lock"],
+        verbs: &["fix", "run", "shell", "forward", "rdp", "vnc", "reboot", "shutdown", "logoff", "lock"],
         example: "distans run PC-IDRE-003 -- ipconfig /all",
     },
     Group {

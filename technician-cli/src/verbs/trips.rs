@@ -15,6 +15,8 @@ use crate::client::ledger;
 use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::format;
+use crate::lang::{self, Lang};
+use crate::say;
 use crate::screen::{Row, Tone};
 
 /// Arguments of `distans trips`.
@@ -56,15 +58,21 @@ pub async fn perform(app: &App, trips: Trips) -> anyhow::Result<()> {
         let shown = entries.iter().filter(|entry| trips.all || is_visit(entry));
         let rows = shown.map(|entry| row(entry, &names));
         app.screen
-            .table(&["DAY", "WHAT", "PLACE", ">ROUND TRIP", "CHANNEL", "URGENCY", "NOTE", "ENTRY"], rows)?;
+            .table(&columns(), rows)?;
         let sum = app.screen.paint(Tone::Strong, &format::kilometres(upper));
-        app.screen.line(format!("\nAvoided, upper bound: {sum} (each place once a day there and back; shared trips not yet taken off)"))?;
+        app.screen.line(say!(
+            en: "\nAvoided, upper bound: {sum} (each place once a day there and back; shared trips not yet taken off)",
+            sv: "\nUndvikna, övre gräns: {sum} (varje plats en gång om dagen fram och tillbaka; samåkta resor är inte avdragna än)"
+        ))?;
     }
     match broken {
         None => Ok(()),
         Some(seq) => Err(Stop::new(
             Exit::Untrusted,
-            format!("entry {seq} does not continue the chain before it: the ledger was changed; tell your administrator"),
+            say!(
+                en: "entry {seq} does not continue the chain before it: the ledger was changed; tell your administrator",
+                sv: "post {seq} fortsätter inte kedjan före den: liggaren har ändrats; säg till din administratör"
+            ),
         )
         .into()),
     }
@@ -74,22 +82,36 @@ const fn is_visit(entry: &EntryRecord) -> bool {
     !matches!(entry.kind, EntryKind::FactorSet | EntryKind::SiteRevision)
 }
 
-const fn nothing(is_part: bool) -> &'static str {
+fn columns() -> [&'static str; 8] {
+    match lang::current() {
+        Lang::English => ["DAY", "WHAT", "PLACE", ">ROUND TRIP", "CHANNEL", "URGENCY", "NOTE", "ENTRY"],
+        Lang::Swedish => ["DAG", "VAD", "PLATS", ">FRAM OCH TER", "KANAL", "BRÅDSKA", "ANMÄRKNING", "POST"],
+    }
+}
+
+fn nothing(is_part: bool) -> String {
     if is_part {
-        "no visit is booked in this time; distans trips without --from and --to shows all"
+        say!(
+            en: "no visit is booked in this time; distans trips without --from and --to shows all",
+            sv: "inget besök är bokat under den tiden; distans trips utan --from och --to visar alla"
+        )
     } else {
-        "no visit is booked yet; when help from afar saves a drive, say so at distans session end, or book it with distans visit avoided"
+        say!(
+            en: "no visit is booked yet; when help from afar saves a drive, say so at distans session end, or book it with distans visit avoided",
+            sv: "inget besök är bokat än; när hjälp på avstånd sparar en resa, säg det vid distans session end, eller boka den med distans visit avoided"
+        )
     }
 }
 
 /// An entry's kind in words.
-pub const fn kind_words(kind: EntryKind) -> &'static str {
+pub fn kind_words(kind: EntryKind) -> &'static str {
+    let lang = lang::current();
     match kind {
-        EntryKind::Avoided => "avoided",
-        EntryKind::Visit => "visit made",
-        EntryKind::Reversal => "reversal",
-        EntryKind::FactorSet => "new factor set",
-        EntryKind::SiteRevision => "new site revision",
+        EntryKind::Avoided => lang.pick("avoided", "undviket"),
+        EntryKind::Visit => lang.pick("visit made", "gjort besök"),
+        EntryKind::Reversal => lang.pick("reversal", "återtagande"),
+        EntryKind::FactorSet => lang.pick("new factor set", "nya faktorer"),
+        EntryKind::SiteRevision => lang.pick("new site revision", "nya vägavstånd"),
     }
 }
 

@@ -14,6 +14,8 @@ use crate::client::{Desk, Error};
 use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::format;
+use crate::lang::{self, Lang};
+use crate::say;
 
 /// The verbs under `distans visit`.
 #[derive(Debug, Subcommand)]
@@ -120,6 +122,24 @@ impl ReasonName {
     ];
 }
 
+impl ReasonName {
+    /// Its words, in the language of this program.
+    pub fn words(self) -> String {
+        match (lang::current(), self) {
+            (Lang::English, _) => {
+                let words = Self::ALL.into_iter().find(|(reason, _)| *reason == self);
+                words.map(|(_, words)| words).unwrap_or_default().to_owned()
+            }
+            (_, Self::BookedVisitCancelled) => "ett besök var bokat och har avbokats".to_owned(),
+            (_, Self::FaultUsedToNeedHands) => "felet har tidigare krävt någon på plats".to_owned(),
+            (_, Self::UserCouldNotFollowByPhone) => {
+                "personen kunde inte följa anvisningar per telefon".to_owned()
+            }
+            (_, Self::NoOtherWayIn) => "det finns ingen annan väg in".to_owned(),
+        }
+    }
+}
+
 impl From<ReasonName> for Reason {
     fn from(name: ReasonName) -> Self {
         match name {
@@ -212,7 +232,11 @@ async fn place(
     if let (Some(device), None) = (&device, &site)
         && device.site.is_none()
     {
-        let text = format!("{} is not placed at a site yet; say where with --site", device.hostname);
+        let text = say!(
+            en: "{} is not placed at a site yet; say where with --site",
+            sv: "{} är inte placerad på någon plats än; säg var med --site",
+            device.hostname
+        );
         return Err(Stop::new(Exit::Usage, text).into());
     }
     Ok((device.map(|device| device.id), site))
@@ -239,20 +263,25 @@ pub fn show(app: &App, entry: &EntryRecord, names: &SiteNames) -> anyhow::Result
     let site = site.unwrap_or_default();
     let kilometres = entry.road_m.map(|metres| format::kilometres(2 * u64::from(metres))).unwrap_or_default();
     let what = match entry.kind {
-        EntryKind::Avoided => format!(
-            "avoided visit to {site} on {}: {kilometres} there and back (upper bound)",
+        EntryKind::Avoided => say!(
+            en: "avoided visit to {site} on {}: {kilometres} there and back (upper bound)",
+            sv: "undviket besök i {site} {}: {kilometres} fram och tillbaka (övre gräns)",
             entry.service_date
         ),
         EntryKind::Visit => {
-            format!("visit made to {site} on {}: {kilometres} there and back", entry.service_date)
+            say!(
+                en: "visit made to {site} on {}: {kilometres} there and back",
+                sv: "gjort besök i {site} {}: {kilometres} fram och tillbaka",
+                entry.service_date
+            )
         }
         kind => kind_words(kind).to_owned(),
     };
-    app.screen.line(format!("booked {what}"))?;
+    app.screen.line(say!(en: "booked {what}", sv: "bokat: {what}"))?;
     app.screen.pairs(&[
-        ("entry", entry.id.to_string()),
-        ("need", entry.need.map(|need| need.to_string()).unwrap_or_default()),
-        ("reverses", entry.reverses.map(|target| target.to_string()).unwrap_or_default()),
+        (lang::current().pick("entry", "post"), entry.id.to_string()),
+        (lang::current().pick("need", "behov"), entry.need.map(|need| need.to_string()).unwrap_or_default()),
+        (lang::current().pick("reverses", "återtar"), entry.reverses.map(|target| target.to_string()).unwrap_or_default()),
     ])?;
     Ok(())
 }

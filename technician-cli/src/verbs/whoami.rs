@@ -7,6 +7,8 @@ use super::App;
 use crate::client::Desk;
 use crate::format;
 use crate::home::login::Account;
+use crate::lang;
+use crate::say;
 use crate::screen::Tone;
 
 /// Shows the login and asks the broker; works without the broker, too.
@@ -42,22 +44,31 @@ pub async fn perform(app: &App) -> anyhow::Result<()> {
                 let clock = if drift.as_secs() > 120 {
                     app.screen.paint(
                         Tone::Careful,
-                        &format!("; its clock and yours differ by {}", format::span(drift)),
+                        &say!(
+                            en: "; its clock and yours differ by {}",
+                            sv: "; dess klocka och din skiljer {}",
+                            format::span(drift)
+                        ),
                     )
                 } else {
                     String::new()
                 };
-                format!("{} answers and knows you as {}{clock}", account.broker, identity.technician)
+                say!(
+                    en: "{} answers and knows you as {}{clock}",
+                    sv: "{} svarar och känner dig som {}{clock}",
+                    account.broker, identity.technician
+                )
             }
-            Err(error) => app.screen.paint(Tone::Bad, &error.to_string()),
+            Err(error) => app.screen.paint(Tone::Bad, &error.say()),
         };
+        let lang = lang::current();
         app.screen.pairs(&[
-            ("technician", account.technician.to_string()),
-            ("name", name_in_policy(app, &account).unwrap_or_default()),
+            (lang.pick("technician", "tekniker"), account.technician.to_string()),
+            (lang.pick("name", "namn"), name_in_policy(app, &account).unwrap_or_default()),
             ("organisation", account.org.to_string()),
-            ("certificate", certificate(app, account.certificate_ends, now)),
-            ("root", app.home.root_fingerprint()?),
-            ("broker", sees),
+            (lang.pick("certificate", "certifikat"), certificate(app, account.certificate_ends, now)),
+            (lang.pick("root", "rot"), app.home.root_fingerprint()?),
+            (lang.pick("broker", "förmedlare"), sees),
         ])?;
     }
     Ok(())
@@ -69,10 +80,15 @@ async fn seen_by_broker(app: &App) -> Result<distans_proto::desk::Identity, crat
 
 fn certificate(app: &App, ends: Timestamp, now: Timestamp) -> String {
     if ends > now {
-        format!("valid until {} ({} left)", format::local(ends), format::span(ends.since(now)))
+        say!(
+            en: "valid until {} ({} left)",
+            sv: "giltigt till {} ({} kvar)",
+            format::local(ends), format::span(ends.since(now))
+        )
     } else {
-        let text = format!(
-            "ended {} ({}); get a new one with distans login",
+        let text = say!(
+            en: "ended {} ({}); get a new one with distans login",
+            sv: "gick ut {} ({}); skaffa ett nytt med distans login",
             format::local(ends),
             format::ago(ends, now)
         );

@@ -20,6 +20,7 @@ use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::format;
 use crate::home::sessions::OpenSession;
+use crate::say;
 use crate::verbs::visit::{ReasonName, SiteNames};
 use crate::verbs::{App, reach, trips, visit};
 
@@ -108,11 +109,11 @@ fn choose(app: &App, which: Option<&str>) -> anyhow::Result<OpenSession> {
     let Some(which) = which else {
         return match kept.as_slice() {
             [only] => Ok(only.clone()),
-            [] => stop(Exit::NotFound, "no session of yours is open here".into()),
+            [] => stop(Exit::NotFound, say!(en: "no session of yours is open here", sv: "ingen session av dina är öppen här")),
             several => {
                 let names: Vec<String> =
                     several.iter().map(|one| format!("{} ({})", one.hostname, one.id)).collect();
-                stop(Exit::NotFound, format!("several sessions are open; say which: {}", names.join(", ")))
+                stop(Exit::NotFound, say!(en: "several sessions are open; say which: {}", sv: "flera sessioner är öppna; säg vilken: {}", names.join(", ")))
             }
         };
     };
@@ -124,7 +125,7 @@ fn choose(app: &App, which: Option<&str>) -> anyhow::Result<OpenSession> {
             let ids: Vec<String> = several.iter().map(|one| one.id.to_string()).collect();
             stop(
                 Exit::NotFound,
-                format!("several sessions are open with {which}; say which: {}", ids.join(", ")),
+                say!(en: "several sessions are open with {which}; say which: {}", sv: "flera sessioner är öppna med {which}; säg vilken: {}", ids.join(", ")),
             )
         }
     }
@@ -136,21 +137,26 @@ async fn close(app: &App, desk: &Desk, kept: &OpenSession) -> anyhow::Result<Opt
     match ended.await {
         Ok(closing) => {
             if let Err(cause) = &closing.stored {
-                app.screen.warn(format!(
-                    "the broker has not taken the record yet ({cause}); the PC hands it in itself"
+                app.screen.warn(say!(
+                    en: "the broker has not taken the record yet ({cause}); the PC hands it in itself",
+                    sv: "förmedlaren har inte tagit emot journalen än ({cause}); datorn lämnar in den själv"
                 ));
             }
             if !closing.kept_at_pc {
-                app.screen.warn(
-                    "the PC did not confirm that it keeps your signature; its own record stands without it",
-                );
+                app.screen.warn(say!(
+                    en: "the PC did not confirm that it keeps your signature; its own record stands without it",
+                    sv: "datorn bekräftade inte att den har din signatur; dess egen journal står sig utan den"
+                ));
             }
             Ok(Some(closing))
         }
         Err(Error::SessionOver { cause, .. }) => {
             desk.home().forget_session(kept.id)?;
             app.screen
-                .hint(format!("the session had ended already: {cause}; the PC hands in the record itself"));
+                .hint(say!(
+                    en: "the session had ended already: {cause}; the PC hands in the record itself",
+                    sv: "sessionen var redan slut: {cause}; datorn lämnar själv in journalen"
+                ));
             Ok(None)
         }
         Err(error) => Err(error.into()),
@@ -168,8 +174,9 @@ async fn prepare(
         Some(name) => Some(desk.site(name).await?.id),
         None if placed(desk, kept).await?.site.is_some() => None,
         None => {
-            let text = format!(
-                "{} is not placed at a site yet; say where with --site, the session is still open",
+            let text = say!(
+                en: "{} is not placed at a site yet; say where with --site, the session is still open",
+                sv: "{} är inte placerad på någon plats än; säg var med --site, sessionen är fortfarande öppen",
                 kept.hostname
             );
             return Err(Stop::new(Exit::Usage, text).into());
@@ -179,24 +186,35 @@ async fn prepare(
 }
 
 async fn ask_once(app: &App, desk: &Desk, kept: &OpenSession) -> anyhow::Result<Option<Avoided>> {
-    let help =
-        "if somebody would have gone there by car without this session, the drive is booked as avoided";
-    if !ask::yes("Would somebody have driven out?", help).await? {
+    let help = say!(
+        en: "if somebody would have gone there by car without this session, the drive is booked as avoided",
+        sv: "skulle någon ha åkt dit med bil utan den här sessionen bokas resan som undviken"
+    );
+    if !ask::yes(say!(en: "Would somebody have driven out?", sv: "Skulle någon ha kört ut?"), help).await? {
         return Ok(None);
     }
     let site = match placed(desk, kept).await?.site {
         Some(_) => None,
         None => {
-            app.screen.hint(format!("{} is not placed at a site yet", kept.hostname));
+            app.screen.hint(say!(
+                en: "{} is not placed at a site yet", sv: "{} är inte placerad på någon plats än", kept.hostname
+            ));
             let sites = desk.sites().await?;
             let names = sites.into_iter().map(|site| Choice(format!("{} ({})", site.name, site.id), site.id));
-            Some(ask::choose("Where to?", names.collect()).await?.1)
+            Some(ask::choose(say!(en: "Where to?", sv: "Vart?"), names.collect()).await?.1)
         }
     };
-    let reasons = ReasonName::ALL.map(|(reason, words)| Choice(words.to_owned(), reason));
-    let reason = ask::choose("Why?", reasons.into()).await?.1;
+    let reasons = ReasonName::ALL.map(|(reason, _)| Choice(reason.words(), reason));
+    let reason = ask::choose(say!(en: "Why?", sv: "Varför?"), reasons.into()).await?.1;
     let same_day =
-        ask::yes("On the same day?", "no: it could have waited and ridden along with another trip").await?;
+        ask::yes(
+            say!(en: "On the same day?", sv: "Samma dag?"),
+            say!(
+                en: "no: it could have waited and ridden along with another trip",
+                sv: "nej: det kunde ha väntat och följt med en annan resa"
+            ),
+        )
+        .await?;
     Ok(Some(Avoided { site, reason, urgency: urgency(same_day) }))
 }
 
@@ -288,7 +306,7 @@ fn report(
         }))?;
         return Ok(());
     }
-    app.screen.line(format!("session with {} is over", kept.hostname))?;
+    app.screen.line(say!(en: "session with {} is over", sv: "sessionen med {} är slut", kept.hostname))?;
     if let Some(closing) = closing {
         log::show(app.screen, &Verified::just_ended(closing))?;
     }
@@ -297,8 +315,12 @@ fn report(
         visit::show(app, entry, names)?;
     }
     match before {
-        Some(text) => app.screen.hint(format!("nothing was added to the ledger: {text}")),
-        None if entries.is_empty() => app.screen.hint("no avoided visit was booked"),
+        Some(text) => app.screen.hint(say!(
+            en: "nothing was added to the ledger: {text}", sv: "inget lades till i liggaren: {text}"
+        )),
+        None if entries.is_empty() => app.screen.hint(say!(
+            en: "no avoided visit was booked", sv: "inget undviket besök bokades"
+        )),
         None => {}
     }
     Ok(())

@@ -5,6 +5,8 @@ use distans_proto::desk::SessionFilter;
 use serde_json::json;
 
 use crate::format;
+use crate::lang::{self, Lang};
+use crate::say;
 use crate::screen::{Row, Tone};
 use crate::verbs::{App, reach};
 
@@ -51,13 +53,13 @@ pub(super) async fn perform(app: &App, list: List) -> anyhow::Result<()> {
             }))?;
         }
     } else if sessions.is_empty() {
-        app.screen.hint("no session fits");
+        app.screen.hint(say!(en: "no session fits", sv: "ingen session passar"));
     } else {
         let rows = sessions.iter().map(|session| {
             let state = match session.ended {
-                Some(ended) => format!("ended after {}", format::span(ended.since(session.opened))),
-                None if is_mine(session.id) => "open here".into(),
-                None => "no record yet".into(),
+                Some(ended) => say!(en: "ended after {}", sv: "slut efter {}", format::span(ended.since(session.opened))),
+                None if is_mine(session.id) => say!(en: "open here", sv: "öppen här"),
+                None => say!(en: "no record yet", sv: "ingen journal än"),
             };
             let cells = vec![
                 format::local(session.opened),
@@ -70,7 +72,11 @@ pub(super) async fn perform(app: &App, list: List) -> anyhow::Result<()> {
             ];
             if is_mine(session.id) { Row::toned(Tone::Good, cells) } else { Row::from(cells) }
         });
-        app.screen.table(&["OPENED", "PC", "TECHNICIAN", "STATE", ">TO PC", ">FROM PC", "SESSION"], rows)?;
+        let columns: [&str; 7] = match lang::current() {
+            Lang::English => ["OPENED", "PC", "TECHNICIAN", "STATE", ">TO PC", ">FROM PC", "SESSION"],
+            Lang::Swedish => ["ÖPPNAD", "DATOR", "TEKNIKER", "LÄGE", ">DIT", ">DÄRIFRÅN", "SESSION"],
+        };
+        app.screen.table(&columns, rows)?;
     }
     Ok(())
 }

@@ -8,6 +8,8 @@ use serde_json::json;
 use crate::ask;
 use crate::client::NewSession;
 use crate::format;
+use crate::lang;
+use crate::say;
 use crate::screen::Tone;
 use crate::verbs::App;
 use crate::verbs::reach::{self, DEFAULT_MINUTES};
@@ -73,14 +75,15 @@ pub(super) async fn perform(app: &App, open: Open) -> anyhow::Result<()> {
         let less = asked.minus(grant.scopes);
         let less =
             if less.is_empty() { String::new() } else { app.screen.paint(Tone::Careful, &less.to_string()) };
-        app.screen.line(app.screen.paint(Tone::Good, &format!("session open with {}", target.hostname)))?;
+        app.screen.line(app.screen.paint(Tone::Good, &say!(en: "session open with {}", sv: "session öppen med {}", target.hostname)))?;
+        let lang = lang::current();
         app.screen.pairs(&[
             ("session", session.id().to_string()),
-            ("allowed", grant.scopes.to_string()),
-            ("not allowed", less),
-            ("consent", consent_words(grant)),
+            (lang.pick("allowed", "tillåtet"), grant.scopes.to_string()),
+            (lang.pick("not allowed", "inte tillåtet"), less),
+            (lang.pick("consent", "samtycke"), consent_words(grant)),
             (
-                "until",
+                lang.pick("until", "till"),
                 format!(
                     "{} ({})",
                     format::local(grant.expires),
@@ -88,7 +91,11 @@ pub(super) async fn perform(app: &App, open: Open) -> anyhow::Result<()> {
                 ),
             ),
         ])?;
-        app.screen.hint(format!("end it with: distans session end {}", target.hostname));
+        app.screen.hint(say!(
+            en: "end it with: distans session end {}",
+            sv: "avsluta den med: distans session end {}",
+            target.hostname
+        ));
     }
     Ok(())
 }
@@ -98,16 +105,19 @@ pub(super) fn consent_words(grant: &Grant) -> String {
     let announced = grant.consent.announced;
     match (grant.consent.how, &grant.consent.who) {
         (ConsentHow::Asked, who) => {
-            let who = who.as_ref().map_or_else(|| "the person at the PC".into(), ToString::to_string);
+            let who = who.as_ref().map_or_else(|| say!(en: "the person at the PC", sv: "personen vid datorn"), ToString::to_string);
             let rest = if announced.is_empty() {
                 String::new()
             } else {
-                format!("; announced without asking: {announced}")
+                say!(en: "; announced without asking: {announced}", sv: "; meddelat utan att fråga: {announced}")
             };
-            format!("{who} said yes{rest}")
+            say!(en: "{who} said yes{rest}", sv: "{who} sade ja{rest}")
         }
-        (ConsentHow::Announced, _) => "announced at the PC; the policy asks nobody for this".into(),
-        (ConsentHow::Unattended, _) => "unattended, by a rule of the policy".into(),
+        (ConsentHow::Announced, _) => say!(
+            en: "announced at the PC; the policy asks nobody for this",
+            sv: "meddelat vid datorn; policyn kräver inte att någon tillfrågas"
+        ),
+        (ConsentHow::Unattended, _) => say!(en: "unattended, by a rule of the policy", sv: "obevakat, enligt en regel i policyn"),
     }
 }
 
