@@ -27,7 +27,7 @@ use distans_trust::keys::P256Key;
 use tokio_util::sync::CancellationToken;
 
 /// Moves the cursor, renames the window, fills the clipboard, links, reverses text, speaks C1.
-const HOSTILE: &str = "PC\u{1b}[2J\u{1b}[1;1H\u{1b}]0;owned\u{7}\u{1b}]52;c;cm0gLXJmIC8=\u{7}\u{1b}]8;;http://evil\u{1b}\\x\u{9b}31m\u{202e}txt\u{2066}\u{8}\u{7f}\rFAKE\u{0}";
+pub(crate) const HOSTILE: &str = "PC\u{1b}[2J\u{1b}[1;1H\u{1b}]0;owned\u{7}\u{1b}]52;c;cm0gLXJmIC8=\u{7}\u{1b}]8;;http://evil\u{1b}\\x\u{9b}31m\u{202e}txt\u{2066}\u{8}\u{7f}\rFAKE\u{0}";
 
 fn wanted(scopes: ScopeSet) -> NewSession {
     NewSession { scopes, purpose: "test".into(), ticket: None, minutes: 10, unattended: false }
@@ -44,6 +44,8 @@ fn run(word: &str) -> inner::Run {
 /// Escape sequences that our own program writes for colour; everything else is the attacker's.
 fn without_own_colours(bytes: &[u8]) -> String {
     let text = String::from_utf8(bytes.to_vec()).expect("the terminal gets UTF-8 only");
+    // A line of progress is taken back to its beginning and emptied; no attacker says just that.
+    let text = text.replace("\r\u{1b}[2K", "");
     let (mut clean, mut rest) = (String::new(), text.as_str());
     while let Some(at) = rest.find("\u{1b}[") {
         clean.push_str(&rest[..at]);
@@ -57,14 +59,14 @@ fn without_own_colours(bytes: &[u8]) -> String {
     clean.replace("\r\n", "\n")
 }
 
-fn assert_tame(seen: &Seen, what: &str) -> String {
+pub(crate) fn assert_tame(seen: &Seen, what: &str) -> String {
     let text = without_own_colours(&seen.bytes);
     let bad: Vec<char> = text.chars().filter(|character| is_steering(*character)).collect();
     assert!(bad.is_empty(), "{what} let {bad:?} through to the terminal: {text:?}");
     text
 }
 
-async fn distans(desk: &Desk, arguments: &[&str]) -> Seen {
+pub(crate) async fn distans(desk: &Desk, arguments: &[&str]) -> Seen {
     let mut command: Command = program("distans").expect("built");
     command.args(arguments).env("DISTANS_HOME", desk.home().dir());
     tokio::task::spawn_blocking(move || at_a_terminal(command)).await.expect("ran").expect("a terminal")

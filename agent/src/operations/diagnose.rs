@@ -20,9 +20,7 @@ use std::sync::Arc;
 use distans_agent_core::findings::{Limits, of, together};
 use distans_agent_core::permit::Permit;
 use distans_proto::inner::{OpResult, Outcome};
-use distans_proto::ops::diagnose::{
-    Conclusion, Diagnose, Ending, Found, Plan, PROBES_LIMIT, Report, Told,
-};
+use distans_proto::ops::diagnose::{Conclusion, Diagnose, Ending, Found, PROBES_LIMIT, Plan, Report, Told};
 use distans_proto::time::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -31,8 +29,8 @@ use super::{Operation, Work};
 use crate::clock;
 use crate::config;
 use crate::shared::Shared;
-pub(crate) use inventory::{gather, hostname};
 use inventory::text;
+pub(crate) use inventory::{gather, hostname};
 use probes::{Context, chosen};
 use runner::{Ended, Failure, Probe, Running};
 

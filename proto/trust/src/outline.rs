@@ -48,7 +48,9 @@ mod tests {
         assert_eq!(told.subject, "intranet.mora.se");
         assert_eq!(told.ends, Timestamp::from_secs(1_927_843_200));
         assert_eq!(outline(certificate.pem().as_bytes()), Some(told));
-        for rubbish in [&b""[..], b"\x30\x82", b"-----BEGIN CERTIFICATE-----\nMII\n", b"-----BEGIN PRIVATE KEY-----"] {
+        for rubbish in
+            [&b""[..], b"\x30\x82", b"-----BEGIN CERTIFICATE-----\nMII\n", b"-----BEGIN PRIVATE KEY-----"]
+        {
             assert_eq!(outline(rubbish), None);
         }
     }

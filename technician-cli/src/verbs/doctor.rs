@@ -81,7 +81,9 @@ pub async fn perform(app: &App, doctor: Doctor) -> anyhow::Result<i32> {
         return Err(error.into());
     }
     let diagnosis = diagnosed?;
-    if let Some(unknown) = doctor.only.iter().find(|name| diagnosis.plan.iter().all(|known| known.raw() != **name)) {
+    if let Some(unknown) =
+        doctor.only.iter().find(|name| diagnosis.plan.iter().all(|known| known.raw() != **name))
+    {
         let text = say!(en: "this PC has no probe {unknown}; without --only all are listed",
             sv: "datorn har ingen sond {unknown}; utan --only visas alla");
         app.screen.warn(text);

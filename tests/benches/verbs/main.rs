@@ -3,6 +3,7 @@
 //!
 //! `cargo bench -p distans-tests --bench verbs [-- --short] [SUBJECT…]`. Linux only.
 
+mod doctor;
 mod forward;
 mod shell;
 mod ssh;
@@ -40,11 +41,15 @@ async fn measure(arguments: &Arguments) -> Result<()> {
     let mut report = Report::new();
     let mut house = House::found().await?;
     let (_broker, desk) = house.broker().await?;
-    let (_agent, target) = house.agent(&desk).await?;
+    let (agent, target) = house.agent(&desk).await?;
     if arguments.wants("session") {
         let begun = std::time::Instant::now();
         let _session = distans_tests::bench::house::open(&desk, &target).await?;
         report.alone("a session, asked and granted", format!("{:.1?}", begun.elapsed()), "");
+    }
+    if arguments.wants("doctor") {
+        let session = distans_tests::bench::house::open(&desk, &target).await?;
+        doctor::measure(&mut report, &session, &agent, if arguments.short { 1 } else { 5 }).await?;
     }
     if arguments.wants("shell") {
         shell::measure(&mut house, target.id, arguments.short, &mut report).await?;

@@ -98,8 +98,10 @@ pub(super) fn temperature(temperature: &Temperature) -> Vec<Finding> {
     let hottest = temperature.sensors.iter().filter(hot).max_by_key(|sensor| sensor.now);
     hottest
         .map(|sensor| {
-            let limit =
-                sensor.critical.map(|limit| format!(", its limit is {} °C", limit / 1000)).unwrap_or_default();
+            let limit = sensor
+                .critical
+                .map(|limit| format!(", its limit is {} °C", limit / 1000))
+                .unwrap_or_default();
             let evidence = format!("{}: {} °C{limit}", sensor.name, sensor.now / 1000);
             finding(Severity::Warning, &rules::TOO_HOT, evidence)
         })
@@ -143,8 +145,13 @@ mod tests {
     }
 
     fn load(busy_percent: u8, waiting: u8, queue: Option<u32>) -> Found {
-        let load =
-            Load { processors: 4, busy_percent, waiting_percent: Some(waiting), load: queue, top: Vec::new() };
+        let load = Load {
+            processors: 4,
+            busy_percent,
+            waiting_percent: Some(waiting),
+            load: queue,
+            top: Vec::new(),
+        };
         Found { load: Some(load), ..Found::default() }
     }
 
@@ -175,7 +182,11 @@ mod tests {
             &[("swap-in-use", Severity::Warning)],
         ),
         ("stalls", || memory(|m| m.stalled = Some(1500)), &[("memory-stalls", Severity::Warning)]),
-        ("extremes", || memory(|m| (m.total, m.available, m.swap_total, m.swap_used) = (1, u64::MAX, 1, u64::MAX)), &[]),
+        (
+            "extremes",
+            || memory(|m| (m.total, m.available, m.swap_total, m.swap_used) = (1, u64::MAX, 1, u64::MAX)),
+            &[],
+        ),
         ("idle", || load(5, 0, Some(10)), &[]),
         ("busy for a moment", || load(100, 0, Some(50)), &[]),
         ("busy for long", || load(98, 0, Some(900)), &[("processor-busy", Severity::Warning)]),

@@ -51,10 +51,12 @@ pub(super) fn gateways(gateways: &Gateways) -> Vec<Finding> {
         return vec![finding(Severity::Critical, &rules::NO_GATEWAY, evidence)];
     }
     let silent = gateways.gateways.iter().filter(|gateway| !answers(gateway));
+    // Where another one answers there is a way out all the same.
+    let severity = if gateways.gateways.iter().any(answers) { Severity::Info } else { Severity::Warning };
     silent
         .map(|gateway| {
             let evidence = format!("{} does not answer{}", gateway.name, why(gateway));
-            finding(Severity::Warning, &rules::GATEWAY_SILENT, evidence)
+            finding(severity, &rules::GATEWAY_SILENT, evidence)
         })
         .collect()
 }
@@ -79,7 +81,7 @@ pub(super) fn targets(targets: &Targets, limits: &Limits) -> Vec<Finding> {
     targets.targets.iter().filter_map(judge).collect()
 }
 
-const fn answers(place: &Reached) -> bool {
+fn answers(place: &Reached) -> bool {
     place.millis.is_some() || place.indirect
 }
 
@@ -190,6 +192,14 @@ mod tests {
         ("a gateway that is only known to the network", || gateway(None, true), &[]),
         ("a silent gateway", || gateway(None, false), &[("gateway-silent", Severity::Warning)]),
         (
+            "a silent gateway beside one that answers",
+            || {
+                let gateways = vec![place(Some(1), 0), place(None, 3)];
+                Found { gateway: Some(Gateways { gateways }), ..Found::default() }
+            },
+            &[("gateway-silent", Severity::Info)],
+        ),
+        (
             "no gateway",
             || Found { gateway: Some(Gateways::default()), ..Found::default() },
             &[("no-gateway", Severity::Critical)],
@@ -201,7 +211,11 @@ mod tests {
         ("weak", || radio(Some(-85), None), &[("wifi-weak", Severity::Warning)]),
         ("weak in percent", || radio(None, Some(20)), &[("wifi-weak", Severity::Warning)]),
         ("nothing told", || radio(None, None), &[]),
-        ("no strength a card could have", || radio(Some(i32::MIN), None), &[("wifi-weak", Severity::Warning)]),
+        (
+            "no strength a card could have",
+            || radio(Some(i32::MIN), None),
+            &[("wifi-weak", Severity::Warning)],
+        ),
     ];
 
     #[test]

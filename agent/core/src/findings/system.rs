@@ -83,7 +83,9 @@ pub(super) fn services(services: &Services) -> Vec<Finding> {
 pub(super) fn log(log: &Log, limits: &Limits) -> Vec<Finding> {
     let worst = |crash: bool| {
         let mut entries = log.worst.iter().filter(|entry| entry.crash == crash);
-        entries.next().map(|entry| format!("; most often {} ({} times): {}", entry.source, entry.count, entry.text))
+        entries
+            .next()
+            .map(|entry| format!("; most often {} ({} times): {}", entry.source, entry.count, entry.text))
     };
     let mut found = Vec::new();
     if log.crashes > 0 {
@@ -170,9 +172,10 @@ pub(super) fn profile(profile: &Profile, limits: &Limits) -> Option<Finding> {
 
 /// Caches are worth a word where space is short, or when they are very large.
 pub(super) fn caches(all: &Found, limits: &Limits) -> Vec<Finding> {
-    let short = all.disks.as_ref().is_some_and(|disks| {
-        disks.volumes.iter().any(|volume| storage::space(volume, limits).is_some())
-    });
+    let short = all
+        .disks
+        .as_ref()
+        .is_some_and(|disks| disks.volumes.iter().any(|volume| storage::space(volume, limits).is_some()));
     let least = if short { CACHE_SMALL } else { CACHE_LARGE };
     let caches = all.caches.iter().flat_map(|caches| &caches.caches).filter(|cache| cache.bytes >= least);
     caches
@@ -278,8 +281,7 @@ mod tests {
         (
             "a large profile",
             || {
-                let profile =
-                    Profile { path: "/home/a".into(), bytes: 60 * GIB, files: 9, complete: false };
+                let profile = Profile { path: "/home/a".into(), bytes: 60 * GIB, files: 9, complete: false };
                 Found { profile: Some(profile), ..Found::default() }
             },
             &[("profile-large", Severity::Info)],

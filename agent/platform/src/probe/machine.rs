@@ -147,7 +147,8 @@ pub async fn memory() -> Answer<(Memory, Vec<Consumer>)> {
     Ok((memory?, most(looked.unwrap_or_default(), |process| Some(process.memory))))
 }
 
-/// The processors, looked at for 0.4 s. This program is left out of the list: it is the looking.
+/// The processors, looked at for 0.4 s. This program and what it has started are left out of the
+/// list: they are the looking.
 ///
 /// # Errors
 /// [`super::NoAnswer`].
@@ -159,7 +160,9 @@ pub async fn load() -> Answer<Load> {
     let (after, looked) = tokio::join!(blocking(&SLOTS, imp::probe::machine::ticks), watch.look());
     let processors = std::thread::available_parallelism().map_or(1, |count| count.get());
     let own = std::process::id();
-    let used = |process: &Process| process.cpu.filter(|_| process.pid != own).map(|cpu| u64::from(cpu) * 10);
+    let used = |process: &Process| {
+        process.cpu.filter(|_| ![process.pid, process.parent].contains(&own)).map(|cpu| u64::from(cpu) * 10)
+    };
     Ok(Load {
         processors: u32::try_from(processors).unwrap_or(u32::MAX),
         queue: imp::probe::machine::queue(),
@@ -170,7 +173,9 @@ pub async fn load() -> Answer<Load> {
 
 fn between(before: Ticks, after: Ticks) -> Load {
     let all = after.all.saturating_sub(before.all);
-    let share = |part: u64| u8::try_from(part.saturating_mul(100).checked_div(all).unwrap_or(0).min(100)).unwrap_or(100);
+    let share = |part: u64| {
+        u8::try_from(part.saturating_mul(100).checked_div(all).unwrap_or(0).min(100)).unwrap_or(100)
+    };
     let idle = after.idle.saturating_sub(before.idle);
     let waiting = after.waiting.zip(before.waiting).map(|(after, before)| after.saturating_sub(before));
     let resting = idle.saturating_add(waiting.unwrap_or_default());

@@ -31,5 +31,9 @@ pub(crate) async fn flush_names() -> io::Result<()> {
         .spawn()?;
     let late = |_| io::Error::new(io::ErrorKind::TimedOut, "no answer within the time limit");
     let ended = timeout(LIMIT, flushing.wait()).await.map_err(late)??;
-    if ended.success() { Ok(()) } else { Err(io::Error::other("ipconfig could not flush the cache of names")) }
+    if ended.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other("ipconfig could not flush the cache of names"))
+    }
 }

@@ -13,6 +13,7 @@ use distans_proto::ops::diagnose::Found;
 use distans_proto::ops::diagnose::facts::{
     Gateways, Mtu, NameServer, Names, Proxy, Radio, Reached, Setting, Targets, Wifi,
 };
+use distans_proto::text::Untrusted;
 use distans_trust::policy::doctor::Target;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::JoinSet;
@@ -23,6 +24,8 @@ use super::probes::{Context, list};
 
 /// How long one look-up, and one name server, may take.
 const NAME_LIMIT: Duration = Duration::from_secs(5);
+/// How long a gateway, which is near, may take.
+const NEAR_LIMIT: Duration = Duration::from_secs(1);
 /// How long one try to reach a place may take, and how often it is tried.
 const TRY_LIMIT: Duration = Duration::from_secs(2);
 const TRIES: u8 = 3;
@@ -33,6 +36,12 @@ const NEUTRAL_NAME: &str = "arpa";
 
 fn millis(took: Duration) -> u32 {
     u32::try_from(took.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// What went wrong, in words alone: the system's number for it helps nobody.
+fn reason(error: &io::Error) -> Untrusted {
+    let told = error.to_string();
+    text(told.find(" (os error ").map_or(told.as_str(), |at| &told[..at]))
 }
 
 /// A number for a question that nobody can guess.
@@ -67,7 +76,7 @@ pub(super) async fn names(context: Arc<Context>) -> Result<Found, NoAnswer> {
     let names = names.filter(|name| !name.is_empty() && name.parse::<IpAddr>().is_err());
     let lookups = each(names.cloned().collect(), |name| async move {
         let found = look_up(&name, NAME_LIMIT).await;
-        let error = found.outcome.err().map(|error| text(&error.to_string()));
+        let error = found.outcome.err().map(|error| reason(&error));
         Lookup { name: text(&name), millis: millis(found.took), error }
     });
     let servers = each(net::name_servers().into_iter().take(SERVERS).collect(), |server| async move {
@@ -75,7 +84,7 @@ pub(super) async fn names(context: Arc<Context>) -> Result<Found, NoAnswer> {
         NameServer {
             address: text(&server.to_string()),
             millis: answer.as_ref().ok().map(|took| millis(*took)),
-            error: answer.err().map(|error| text(&error.to_string())),
+            error: answer.err().map(|error| reason(&error)),
         }
     });
     let (lookups, servers) = tokio::join!(lookups, servers);
@@ -88,7 +97,7 @@ pub(super) async fn gateways() -> Result<Found, NoAnswer> {
             return Reached { name: text(&gateway.interface), indirect: true, ..Reached::default() };
         };
         let name = format!("{address} ({})", gateway.interface);
-        let mut reached = tried(&name, || echo::once(address, TRY_LIMIT)).await;
+        let mut reached = tried(&name, || echo::once(address, NEAR_LIMIT)).await;
         // Many routers answer no ping; that the network's own tables know them is enough.
         reached.indirect = reached.millis.is_none() && probe::network::is_neighbour(address).await;
         reached
@@ -107,7 +116,7 @@ pub(super) async fn targets(context: Arc<Context>) -> Result<Found, NoAnswer> {
             Target::Ping(host) => match address_of(&host).await {
                 Ok(address) => tried(&name, || echo::once(address, TRY_LIMIT)).await,
                 Err(error) => {
-                    Reached { name: text(&name), error: Some(text(&error.to_string())), ..Reached::default() }
+                    Reached { name: text(&name), error: Some(reason(&error)), ..Reached::default() }
                 }
             },
         }
@@ -126,7 +135,7 @@ where
             Ok(took) => best = Some(best.map_or(took, |best: Duration| best.min(took))),
             Err(failed) => {
                 lost += 1;
-                error = Some(text(&failed.to_string()));
+                error = Some(reason(&failed));
             }
         }
         if number > 0 && best.is_none() {

@@ -46,9 +46,9 @@ pub(super) async fn services() -> Result<Found, NoAnswer> {
         Err(ServiceError::NoManager) => return Err(NoAnswer::NotHere),
         Err(error) => return Err(std::io::Error::other(error.to_string()).into()),
     };
-    let failed = all.into_iter().filter(|service| {
-        service.state == State::Failed && service.start != StartMode::Disabled
-    });
+    let failed = all
+        .into_iter()
+        .filter(|service| service.state == State::Failed && service.start != StartMode::Disabled);
     let failed = list(failed, |service| Service {
         name: text(&service.name),
         text: Some(text(&service.detail)).filter(|text| !text.is_empty()),
@@ -124,8 +124,7 @@ pub(super) async fn updates() -> Result<Found, NoAnswer> {
 
 pub(super) async fn domain() -> Result<Found, NoAnswer> {
     let told = probe::system::domain().await?;
-    let domain =
-        Domain { name: told.name.as_deref().map(text), kind: text(&told.kind), online: told.online };
+    let domain = Domain { name: told.name.as_deref().map(text), kind: text(&told.kind), online: told.online };
     Ok(Found { domain: Some(domain), ..Found::default() })
 }
 

@@ -97,7 +97,8 @@ mod tests {
     #[test]
     fn a_flood_of_different_entries_is_bounded() {
         let mut tally = Tally::default();
-        let names = ('a'..='z').flat_map(|a| ('a'..='z').flat_map(move |b| ('a'..='z').map(move |c| format!("{a}{b}{c}"))));
+        let names = ('a'..='z')
+            .flat_map(|a| ('a'..='z').flat_map(move |b| ('a'..='z').map(move |c| format!("{a}{b}{c}"))));
         for name in names {
             tally.add(&name, "x");
         }

@@ -52,7 +52,10 @@ impl Doctor {
     pub(super) fn rules(&self) -> Result<(), String> {
         let place = format!("doctor of group {}", self.group);
         if self.targets.len() > TARGETS_LIMIT {
-            return Err(format!("{place}: {} targets, at most {TARGETS_LIMIT} are allowed", self.targets.len()));
+            return Err(format!(
+                "{place}: {} targets, at most {TARGETS_LIMIT} are allowed",
+                self.targets.len()
+            ));
         }
         if self.limits.len() > LIMITS_LIMIT {
             return Err(format!("{place}: {} limits, there are {}", self.limits.len(), LIMITS.len()));
@@ -126,7 +129,8 @@ mod tests {
 
     #[test]
     fn targets_are_read_or_refused() {
-        for good in ["intranet.mora.se:443", "ping:10.1.0.1", "[2001:db8::1]:53", "ping:fe80::1", "åäö.se:80"] {
+        for good in ["intranet.mora.se:443", "ping:10.1.0.1", "[2001:db8::1]:53", "ping:fe80::1", "åäö.se:80"]
+        {
             assert_eq!(good.parse::<Target>().map(|target| target.to_string()), Ok(good.to_owned()));
         }
         for bad in ["", "x", "x:0", "x:70000", ":80", "ping:", "a b:80", "-x:80", "ping:a;b", "\u{1b}:80"] {

@@ -167,7 +167,9 @@ fn battery(battery: &Battery) -> String {
     let told = battery.batteries.iter().map(|cell| {
         let percent = cell.percent.map_or_else(|| "?".to_owned(), |percent| percent.to_string());
         match cell.health_percent {
-            Some(health) => say!(en: "{percent} %, holds {health} % of new", sv: "{percent} %, håller {health} % av ny"),
+            Some(health) => {
+                say!(en: "{percent} %, holds {health} % of new", sv: "{percent} %, håller {health} % av ny")
+            }
             None => format!("{percent} %"),
         }
     });

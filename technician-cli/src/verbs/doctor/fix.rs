@@ -77,7 +77,8 @@ pub(super) async fn perform(
                 Answer::Stop => break,
             }
         }
-        let done = session.perform(Op::Repair(offer.repair.clone()), Io::output(Discard, cancel.clone())).await;
+        let done =
+            session.perform(Op::Repair(offer.repair.clone()), Io::output(Discard, cancel.clone())).await;
         let went_well = told(app, &words, &done)?;
         well &= went_well;
         if matches!(done, Err(ref error) if !matches!(error, Error::Denied(_))) {
@@ -146,9 +147,10 @@ async fn helped(
     cancel: &CancellationToken,
 ) -> Result<bool, anyhow::Error> {
     let again = session.diagnose_with(&offer.probes, cancel.clone(), |_| {}).await?;
-    let still = again.findings().into_iter().any(|finding| {
-        finding.rule.raw() == offer.rule && remedy::safe(finding) == Some(&offer.repair)
-    });
+    let still = again
+        .findings()
+        .into_iter()
+        .any(|finding| finding.rule.raw() == offer.rule && remedy::safe(finding) == Some(&offer.repair));
     if app.screen.json() {
         app.screen.object(&json!({ "event": "checked", "rule": offer.rule, "gone": !still }))?;
     } else if still {

@@ -49,7 +49,9 @@ fn name(text: &str) -> Option<String> {
         return Some(text.to_owned());
     }
     // Between double quotes these mean themselves in sh, cmd and PowerShell.
-    text.chars().all(|character| plain(character) || " +()".contains(character)).then(|| format!("\"{text}\""))
+    text.chars()
+        .all(|character| plain(character) || " +()".contains(character))
+        .then(|| format!("\"{text}\""))
 }
 
 #[cfg(test)]
@@ -95,8 +97,23 @@ mod tests {
     #[test]
     fn a_hostile_name_becomes_no_command() {
         for name in [
-            "", "-rf", "a;rm -rf ~", "$(reboot)", "`x`", "a\nb", "a\"b", "a'b", "a|b", "a&b", "%PATH%", "a\\b",
-            "\u{1b}[2J", "a\u{202e}b", "!!", "a>b", &"x".repeat(500),
+            "",
+            "-rf",
+            "a;rm -rf ~",
+            "$(reboot)",
+            "`x`",
+            "a\nb",
+            "a\"b",
+            "a'b",
+            "a|b",
+            "a&b",
+            "%PATH%",
+            "a\\b",
+            "\u{1b}[2J",
+            "a\u{202e}b",
+            "!!",
+            "a>b",
+            &"x".repeat(500),
         ] {
             assert_eq!(command_of(queue(name)), None, "{name:?}");
         }

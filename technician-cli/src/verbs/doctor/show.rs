@@ -80,7 +80,9 @@ impl Progress {
         let what = match report.ending {
             Ending::Done => report.found.as_ref().map(facts::line).unwrap_or_default(),
             Ending::TimedOut => say!(en: "no answer within its time", sv: "inget svar inom sin tid"),
-            Ending::Failed | Ending::NotHere => say!(en: "could not look: {reason}", sv: "kunde inte titta: {reason}"),
+            Ending::Failed | Ending::NotHere => {
+                say!(en: "could not look: {reason}", sv: "kunde inte titta: {reason}")
+            }
         };
         let name = clean_line(report.probe.raw(), NAME_LIMIT);
         let mark = self.screen.paint(tone, &format!("{mark:>3}"));
@@ -178,20 +180,39 @@ pub(super) fn findings(screen: Screen, pc: &str, found: &[&Finding]) -> io::Resu
         _ => say!(en: "{shown}: {count} findings, worst first", sv: "{shown}: {count} fynd, de värsta först"),
     };
     screen.line(format!("\n{}", screen.paint(Tone::Strong, &text)))?;
-    let (means, advice, fix) = (
-        say!(en: "means:", sv: "betyder:"),
-        say!(en: "do:", sv: "gör:"),
-        say!(en: "fix:", sv: "åtgärd:"),
-    );
-    for finding in found {
-        let label = screen.paint(finding.severity.into(), &format!("{:>9}", label(finding.severity)));
-        let (meaning, what) = words::of(finding);
-        screen.line(format!("\n{label}  {} ({})", finding.evidence, finding.rule))?;
+    let (means, advice, fix) =
+        (say!(en: "means:", sv: "betyder:"), say!(en: "do:", sv: "gör:"), say!(en: "fix:", sv: "åtgärd:"));
+    for group in groups(found) {
+        screen.line("")?;
+        for finding in &group {
+            let label = screen.paint(finding.severity.into(), &format!("{:>9}", label(finding.severity)));
+            screen.line(format!("{label}  {} ({})", finding.evidence, finding.rule))?;
+        }
+        let Some(first) = group.first() else { continue };
+        let (meaning, what) = words::of(first);
         screen.line(format!("           {means:<8} {meaning}"))?;
         screen.line(format!("           {advice:<8} {what}"))?;
-        if let Some(command) = remedy::command(finding, pc) {
+        for command in group.iter().filter_map(|finding| remedy::command(finding, pc)) {
             screen.line(format!("           {fix:<8} {}", screen.paint(Tone::Strong, &command)))?;
         }
     }
     Ok(())
+}
+
+/// Findings of one rule and severity stand together: what they mean is said once.
+fn groups<'a>(found: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    for finding in found {
+        let same = |group: &&mut Vec<&Finding>| {
+            group.first().is_some_and(|first| {
+                (&first.rule, first.severity) == (&finding.rule, finding.severity)
+                    && words::of(first) == words::of(finding)
+            })
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
 }

@@ -78,10 +78,14 @@ fn measure(cache: Cache, user: Option<&SignedIn>, deadline: Instant) -> Option<u
 
 fn plain_files(folder: impl AsRef<Path>, ending: &str) -> u64 {
     let Ok(listing) = std::fs::read_dir(folder) else { return 0 };
-    let files = listing.filter_map(Result::ok).filter(|entry| {
-        entry.path().extension().is_some_and(|found| found == OsStr::new(ending))
-    });
-    files.filter_map(|entry| entry.metadata().ok()).filter(Metadata::is_file).map(|found| on_disk(&found)).sum()
+    let files = listing
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().extension().is_some_and(|found| found == OsStr::new(ending)));
+    files
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(Metadata::is_file)
+        .map(|found| on_disk(&found))
+        .sum()
 }
 
 pub(crate) async fn free(cache: Cache, user: Option<&SignedIn>) -> io::Result<u64> {
@@ -238,7 +242,8 @@ mod tests {
         std::fs::write(precious.join("letter"), "x").expect("a file");
         std::fs::write(home.join(".cache/thumbnails/large/a.png"), vec![1; 10_000]).expect("a file");
         std::os::unix::fs::symlink(&precious, home.join(".cache/thumbnails/way")).expect("a link");
-        std::os::unix::fs::symlink(precious.join("letter"), home.join(".cache/thumbnails/b.png")).expect("a link");
+        std::os::unix::fs::symlink(precious.join("letter"), home.join(".cache/thumbnails/b.png"))
+            .expect("a link");
         let own = rustix::process::geteuid().as_raw();
         let way = [".cache", "thumbnails"];
         let swept = sweep_below(&home, &way, own, freeing()).expect("swept");

@@ -77,9 +77,9 @@ fn packet(request: u8, id: u16, payload: usize) -> Vec<u8> {
     let mut packet = vec![0x44; HEADER + payload];
     packet[..HEADER].copy_from_slice(&[request, 0, 0, 0, 0, 0, 0, 1]);
     packet[4..6].copy_from_slice(&id.to_be_bytes());
-    let sum = packet.chunks(2).fold(0u32, |sum, pair| {
-        sum + u32::from(pair[0]) * 256 + pair.get(1).copied().map_or(0, u32::from)
-    });
+    let sum = packet
+        .chunks(2)
+        .fold(0u32, |sum, pair| sum + u32::from(pair[0]) * 256 + pair.get(1).copied().map_or(0, u32::from));
     let folded = (sum & 0xFFFF) + (sum >> 16);
     let folded = (folded & 0xFFFF) + (folded >> 16);
     let checksum = !u16::try_from(folded & 0xFFFF).unwrap_or_default();

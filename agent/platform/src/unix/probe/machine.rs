@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{entries, line, name, number, text};
+use crate::imp::tool;
 use crate::probe::machine::{Cell, Drive, Memory, Power, Sensor, Ticks};
 use crate::probe::{Answer, NoAnswer};
-use crate::imp::tool;
 
 /// Longest wait for one drive.
 const DRIVE_LIMIT: Duration = Duration::from_secs(4);
@@ -23,7 +23,8 @@ pub(crate) async fn drives() -> Answer<Vec<Drive>> {
     let mut drives = Vec::new();
     let smartctl = tool::find("smartctl");
     for block in entries("/sys/block").into_iter().filter(|block| is_drive(block)).take(DRIVES) {
-        let mut drive = Drive { name: name(&block), model: line(block.join("device/model")), ..Drive::default() };
+        let mut drive =
+            Drive { name: name(&block), model: line(block.join("device/model")), ..Drive::default() };
         if let Some(smartctl) = &smartctl {
             let device = format!("/dev/{}", drive.name);
             let said = tool::run(smartctl, &["-H", "-A", &device], DRIVE_LIMIT, 64 * 1024).await;
@@ -132,7 +133,9 @@ fn read_temperature(class: &Path) -> Vec<Sensor> {
     if !sensors.is_empty() {
         return sensors;
     }
-    for zone in entries(class.join("thermal")).into_iter().filter(|path| name(path).starts_with("thermal_zone")) {
+    for zone in
+        entries(class.join("thermal")).into_iter().filter(|path| name(path).starts_with("thermal_zone"))
+    {
         let Some(now) = number(zone.join("temp")) else { continue };
         let trips = (0..8).find(|trip| {
             line(zone.join(format!("trip_point_{trip}_type"))).is_some_and(|kind| kind == "critical")
@@ -161,7 +164,8 @@ fn read_battery(supplies: &Path) -> Power {
             Some("Battery") if line(supply.join("scope")).is_none_or(|scope| scope != "Device") => {
                 let pair = |what: &str| {
                     let now: u64 = number(supply.join(format!("{what}_full")))?;
-                    let new: u64 = number(supply.join(format!("{what}_full_design"))).filter(|new| *new > 0)?;
+                    let new: u64 =
+                        number(supply.join(format!("{what}_full_design"))).filter(|new| *new > 0)?;
                     u8::try_from((now.saturating_mul(100) / new).min(100)).ok()
                 };
                 cells.push(Cell {
@@ -194,9 +198,13 @@ mod tests {
             Some(Ticks { all: 139, idle: 100, waiting: Some(20) })
         );
         assert_eq!(read_ticks("intr 1"), None);
-        assert_eq!(read_pressure("some avg10=0.10 avg60=12.34 avg300=0.00 total=1\nfull avg10=0"), Some(1234));
+        assert_eq!(
+            read_pressure("some avg10=0.10 avg60=12.34 avg300=0.00 total=1\nfull avg10=0"),
+            Some(1234)
+        );
         assert_eq!(read_pressure("some avg60=x"), None);
-        let memory = read_memory("MemTotal: 1000 kB\nMemAvailable: 400 kB\nSwapTotal: 8 kB\nSwapFree: 9 kB\nx");
+        let memory =
+            read_memory("MemTotal: 1000 kB\nMemAvailable: 400 kB\nSwapTotal: 8 kB\nSwapFree: 9 kB\nx");
         assert_eq!((memory.total, memory.available, memory.swap_used), (1_024_000, 409_600, 0));
     }
 
@@ -226,15 +234,18 @@ mod tests {
         write(root, "hwmon/hwmon0/temp1_input", "51000\n");
         write(root, "hwmon/hwmon0/fan1_input", "1200\n");
         assert_eq!(read_temperature(root), [Sensor { name: "coretemp".into(), now: 51_000, critical: None }]);
-        for (file, text) in
-            [("type", "Battery"), ("capacity", "80"), ("status", "Charging"), ("energy_full", "30"), ("energy_full_design", "60")]
-        {
+        for (file, text) in [
+            ("type", "Battery"),
+            ("capacity", "80"),
+            ("status", "Charging"),
+            ("energy_full", "30"),
+            ("energy_full_design", "60"),
+        ] {
             write(root, &format!("power/BAT0/{file}"), text);
         }
         write(root, "power/AC/type", "Mains");
         write(root, "power/AC/online", "1");
-        let cell =
-            Cell { name: "BAT0".into(), percent: Some(80), health: Some(50), charging: Some(true) };
+        let cell = Cell { name: "BAT0".into(), percent: Some(80), health: Some(50), charging: Some(true) };
         assert_eq!(read_battery(&root.join("power")), (vec![cell], Some(true)));
     }
 }

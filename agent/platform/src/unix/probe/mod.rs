@@ -37,7 +37,8 @@ fn number<T: std::str::FromStr>(path: impl AsRef<Path>) -> Option<T> {
 /// The entries of a folder in order of their names, at most 256; none if it is not there.
 fn entries(folder: impl AsRef<Path>) -> Vec<PathBuf> {
     let Ok(listing) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = listing.filter_map(Result::ok).map(|entry| entry.path()).take(256).collect();
+    let mut paths: Vec<PathBuf> =
+        listing.filter_map(Result::ok).map(|entry| entry.path()).take(256).collect();
     paths.sort();
     paths
 }

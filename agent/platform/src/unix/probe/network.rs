@@ -21,7 +21,8 @@ fn has_neighbour(table: &str, address: IpAddr) -> bool {
     table.lines().skip(1).any(|line| {
         let mut fields = line.split_whitespace();
         let known = fields.next().and_then(|field| field.parse().ok()) == Some(address);
-        let flags = fields.nth(1).and_then(|flags| u32::from_str_radix(flags.trim_start_matches("0x"), 16).ok());
+        let flags =
+            fields.nth(1).and_then(|flags| u32::from_str_radix(flags.trim_start_matches("0x"), 16).ok());
         known && flags.is_some_and(|flags| flags & 2 != 0)
     })
 }
@@ -41,7 +42,9 @@ pub(crate) fn proxy() -> Vec<Setting> {
 fn read_proxy(root: &Path) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut files = vec![root.join("etc/environment")];
-    files.extend(entries(root.join("etc/profile.d")).into_iter().filter(|path| super::name(path).contains("proxy")));
+    files.extend(
+        entries(root.join("etc/profile.d")).into_iter().filter(|path| super::name(path).contains("proxy")),
+    );
     files.extend(entries(root.join("etc/apt/apt.conf.d")));
     for file in files {
         let Ok(text) = text(&file) else { continue };
@@ -49,7 +52,13 @@ fn read_proxy(root: &Path) -> Vec<Setting> {
         for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', '/'])) {
             let lower = line.to_ascii_lowercase();
             let apt = lower.starts_with("acquire::") && lower.contains("::proxy");
-            if !apt && !lower.trim_start_matches("export ").split('=').next().is_some_and(|key| key.ends_with("_proxy")) {
+            if !apt
+                && !lower
+                    .trim_start_matches("export ")
+                    .split('=')
+                    .next()
+                    .is_some_and(|key| key.ends_with("_proxy"))
+            {
                 continue;
             }
             let value = if apt { line.split_once(char::is_whitespace) } else { line.split_once('=') };
@@ -70,7 +79,8 @@ pub(crate) async fn wifi() -> Answer<Vec<Radio>> {
         for radio in &mut radios {
             let said = tool::run(&iw, &["dev", &radio.interface, "link"], CARD_LIMIT, 16 * 1024).await;
             let said = said.map(|said| said.out).unwrap_or_default();
-            radio.network = said.lines().find_map(|line| line.trim().strip_prefix("SSID: ")).map(str::to_owned);
+            radio.network =
+                said.lines().find_map(|line| line.trim().strip_prefix("SSID: ")).map(str::to_owned);
         }
     }
     Ok(radios)
@@ -98,8 +108,7 @@ mod tests {
     #[test]
     fn the_kernels_tables_are_read() {
         let wireless = "Inter-| sta-|\n face | tus |\n wlan0: 0000   35.  -75.  -256  0 0 0 0 0 0\n bad\n";
-        let radio =
-            Radio { interface: "wlan0".into(), network: None, dbm: Some(-75), percent: Some(50) };
+        let radio = Radio { interface: "wlan0".into(), network: None, dbm: Some(-75), percent: Some(50) };
         assert_eq!(read_wireless(wireless), [radio]);
         let arp = "IP address HW type Flags HW address Mask Device\n10.1.0.1 0x1 0x2 aa:bb * eth0\n10.1.0.9 0x1 0x0 00 * eth0\nx";
         let at = |address: &str| has_neighbour(arp, address.parse().expect("an address"));
@@ -110,8 +119,11 @@ mod tests {
     fn proxies_are_found_where_people_write_them() {
         let root = tempfile::tempdir().expect("a folder");
         std::fs::create_dir_all(root.path().join("etc/apt/apt.conf.d")).expect("folders");
-        std::fs::write(root.path().join("etc/environment"), "PATH=/x\nhttps_proxy=\"http://p:1\"\n#x_proxy=y\n")
-            .expect("written");
+        std::fs::write(
+            root.path().join("etc/environment"),
+            "PATH=/x\nhttps_proxy=\"http://p:1\"\n#x_proxy=y\n",
+        )
+        .expect("written");
         std::fs::write(root.path().join("etc/apt/apt.conf.d/90p"), "Acquire::http::Proxy \"http://q:2\";\n")
             .expect("written");
         let found = read_proxy(root.path());

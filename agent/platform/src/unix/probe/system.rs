@@ -20,10 +20,14 @@ const TIME_SERVICES: [&str; 5] = ["chronyd", "systemd-timesyn", "ntpd", "ntpd-rs
 const CERTIFICATES: (usize, u64) = (256, 64 * 1024);
 
 pub(crate) fn clock() -> Clock {
-    let zone = std::fs::read_link("/etc/localtime").ok().and_then(|path| {
-        path.to_str()?.split_once("zoneinfo/").map(|(_, zone)| zone.to_owned())
-    });
-    Clock { synchronised: synchronised(), service: time_service(), zone: zone.or_else(|| line("/etc/timezone")) }
+    let zone = std::fs::read_link("/etc/localtime")
+        .ok()
+        .and_then(|path| path.to_str()?.split_once("zoneinfo/").map(|(_, zone)| zone.to_owned()));
+    Clock {
+        synchronised: synchronised(),
+        service: time_service(),
+        zone: zone.or_else(|| line("/etc/timezone")),
+    }
 }
 
 /// What the kernel says: something has set the clock right not long ago.
@@ -49,7 +53,8 @@ async fn ask(program: &str, arguments: &[&str]) -> Answer<Said> {
 pub(crate) async fn printing() -> Answer<Printing> {
     let (running, printers, jobs) =
         tokio::join!(ask("lpstat", &["-r"]), ask("lpstat", &["-p"]), ask("lpstat", &["-o"]));
-    let (running, mut printers) = (running?.out.contains("scheduler is running"), read_printers(&printers?.out));
+    let (running, mut printers) =
+        (running?.out.contains("scheduler is running"), read_printers(&printers?.out));
     let now = SystemTime::now();
     count_jobs(&jobs?.out, &mut printers, |job| {
         let made = std::fs::metadata(format!("/var/spool/cups/c{job:05}")).ok()?.modified().ok()?;
@@ -109,8 +114,10 @@ fn read_certificates(root: &Path) -> Vec<Certificate> {
         "etc/NetworkManager/certs",
         "etc/postfix",
     ];
-    let mut files: Vec<PathBuf> =
-        entries(root.join("etc/letsencrypt/live")).into_iter().map(|folder| folder.join("cert.pem")).collect();
+    let mut files: Vec<PathBuf> = entries(root.join("etc/letsencrypt/live"))
+        .into_iter()
+        .map(|folder| folder.join("cert.pem"))
+        .collect();
     for folder in FOLDERS {
         files.extend(entries(root.join(folder)).into_iter().filter(|file| {
             let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
@@ -139,7 +146,11 @@ pub(crate) async fn updates() -> Answer<Updates> {
         let arguments = ["-s", "-q", "-o", "Debug::NoLocking=1", "upgrade"];
         let said = ask("apt-get", &arguments).await?;
         let (pending, security) = count_apt(&said.out);
-        let stamps = ["/var/lib/apt/periodic/update-success-stamp", "/var/lib/apt/lists/partial", "/var/lib/apt/lists"];
+        let stamps = [
+            "/var/lib/apt/periodic/update-success-stamp",
+            "/var/lib/apt/lists/partial",
+            "/var/lib/apt/lists",
+        ];
         return Ok(Updates {
             pending: (said.code == Some(0)).then_some(pending),
             security: (said.code == Some(0)).then_some(security),
@@ -239,7 +250,10 @@ mod tests {
     fn updates_are_counted() {
         let apt = "Reading…\nInst a [1] (2 Debian:12.5/stable [amd64])\nInst b [1] (2 Debian-Security:12/stable-security)\nConf a\n";
         assert_eq!(count_apt(apt), (2, 1));
-        assert_eq!(count_dnf("\na.x86_64 1 updates\nb.x86_64 2 updates\nObsoleting Packages\nc.x86_64 1 x\n"), 2);
+        assert_eq!(
+            count_dnf("\na.x86_64 1 updates\nb.x86_64 2 updates\nObsoleting Packages\nc.x86_64 1 x\n"),
+            2
+        );
     }
 
     #[test]

@@ -33,8 +33,13 @@ pub(crate) fn once(to: IpAddr, size: Option<u16>, limit: Duration) -> io::Result
     let length = size.map_or(PAYLOAD, |size| size.saturating_sub(HEADERS));
     let data = vec![0x44u8; usize::from(length)];
     let flags = if size.is_some() { DONT_FRAGMENT } else { 0 };
-    let options =
-        IP_OPTION_INFORMATION { Ttl: 128, Tos: 0, Flags: flags, OptionsSize: 0, OptionsData: ptr::null_mut() };
+    let options = IP_OPTION_INFORMATION {
+        Ttl: 128,
+        Tos: 0,
+        Flags: flags,
+        OptionsSize: 0,
+        OptionsData: ptr::null_mut(),
+    };
     // Aligned as the reply's structure wants it.
     let mut reply = [0u64; REPLY / 8];
     let begun = Instant::now();

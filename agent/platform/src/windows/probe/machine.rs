@@ -88,8 +88,7 @@ pub(crate) fn memory() -> Answer<Memory> {
 }
 
 pub(crate) fn ticks() -> Answer<Ticks> {
-    let (mut idle, mut kernel, mut user) =
-        (FILETIME::default(), FILETIME::default(), FILETIME::default());
+    let (mut idle, mut kernel, mut user) = (FILETIME::default(), FILETIME::default(), FILETIME::default());
     // SAFETY: all three are live variables.
     check(unsafe { GetSystemTimes(&raw mut idle, &raw mut kernel, &raw mut user) })?;
     let ticks = |time: FILETIME| (u64::from(time.dwHighDateTime) << 32) | u64::from(time.dwLowDateTime);

@@ -39,7 +39,10 @@ pub(crate) fn is_neighbour(address: IpAddr) -> bool {
     let count = usize::try_from(table[0]).unwrap_or_default();
     let wanted = u32::from_ne_bytes(address.octets());
     // A row: index, length of the hardware address, that (8 bytes), the address, the kind.
-    table[1..].chunks_exact(fields).take(count).any(|row| row[fields - 2] == wanted && row[fields - 1] != INVALID)
+    table[1..]
+        .chunks_exact(fields)
+        .take(count)
+        .any(|row| row[fields - 2] == wanted && row[fields - 1] != INVALID)
 }
 
 pub(crate) fn proxy() -> Vec<Setting> {
@@ -94,7 +97,8 @@ impl Library {
             return None;
         }
         // SAFETY: the library is loaded and stays so; the names are zero-terminated.
-        let function = |name: &'static std::ffi::CStr| unsafe { GetProcAddress(library, name.as_ptr().cast()) };
+        let function =
+            |name: &'static std::ffi::CStr| unsafe { GetProcAddress(library, name.as_ptr().cast()) };
         // SAFETY: each function has the type that wlanapi.h gives it.
         unsafe {
             Some(Self {
@@ -123,9 +127,12 @@ fn radios() -> Option<Vec<Radio>> {
         let count = unsafe { (*list).dwNumberOfItems }.min(CARDS);
         for index in 0..usize::try_from(count).unwrap_or_default() {
             // SAFETY: the index is within the list.
-            let card = unsafe { (&raw const (*list).InterfaceInfo).cast::<
-                windows_sys::Win32::NetworkManagement::WiFi::WLAN_INTERFACE_INFO,
-            >().add(index).read() };
+            let card = unsafe {
+                (&raw const (*list).InterfaceInfo)
+                    .cast::<windows_sys::Win32::NetworkManagement::WiFi::WLAN_INTERFACE_INFO>()
+                    .add(index)
+                    .read()
+            };
             let name = narrow(&card.strInterfaceDescription).to_string_lossy().into_owned();
             radios.extend(link(&library, client, &card.InterfaceGuid, name));
         }

@@ -88,8 +88,11 @@ impl Drop for Opened {
 impl Opened {
     fn new(name: &str, access: u32) -> io::Result<Self> {
         let name = wide(name);
-        let wanted =
-            PRINTER_DEFAULTSW { pDatatype: ptr::null_mut(), pDevMode: ptr::null_mut(), DesiredAccess: access };
+        let wanted = PRINTER_DEFAULTSW {
+            pDatatype: ptr::null_mut(),
+            pDevMode: ptr::null_mut(),
+            DesiredAccess: access,
+        };
         let mut printer = PRINTER_HANDLE::default();
         // SAFETY: the name is zero-terminated, the others are live variables.
         check(unsafe { OpenPrinterW(name.as_ptr(), &raw mut printer, &raw const wanted) })?;
