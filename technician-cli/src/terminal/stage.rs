@@ -141,13 +141,17 @@ impl<W: AsyncWrite + Unpin + Send> Screen<W> {
         inner.show(Vec::new()).await
     }
 
-    /// At the shell's end: what it switched on is switched off.
+    /// At the shell's end: what it switched on is switched off. A shell that was cut off may have
+    /// left the cursor in a line: `new_line` leaves it.
     ///
     /// # Errors
     /// If the terminal is gone.
-    pub async fn finish(&self) -> io::Result<()> {
+    pub async fn finish(&self, new_line: bool) -> io::Result<()> {
         let mut inner = self.0.lock().await;
-        let last = inner.filter.finish();
+        let mut last = inner.filter.finish();
+        if new_line {
+            last.extend_from_slice(b"\r\n");
+        }
         inner.show(last).await
     }
 }
@@ -188,7 +192,7 @@ mod tests {
             screen.write(Stream::Output, b"1mb").await.expect("memory");
             screen.write(Stream::Output, b"\x1b[?1049h").await.expect("memory");
             screen.tell("title").await.expect("memory");
-            screen.finish().await.expect("memory");
+            screen.finish(false).await.expect("memory");
         }
         let text = String::from_utf8(out).expect("text").replace('\u{1b}', "E");
         assert_eq!(text, "aE[31mb\r\nE[7mlineE[27m\r\nE[?1049hE]2;distans: title\u{7}E[?1049lE[0m");

@@ -131,12 +131,7 @@ async fn on_stage(
         std::future::pending::<()>().await;
     };
     teller.on_stage(tell.clone());
-    let io = Io {
-        input: Some(input),
-        sink: screen.clone(),
-        cancel: cancel.clone(),
-        size: Some(sizes),
-    };
+    let io = Io { input: Some(input), sink: screen.clone(), cancel: cancel.clone(), size: Some(sizes) };
     let result = {
         let doing = session.perform(Op::Shell(message), io);
         let steering = async {
@@ -171,7 +166,8 @@ async fn on_stage(
     };
     teller.off_stage();
     // A terminal that takes nothing must not keep us.
-    let finished = tokio::time::timeout(FAREWELL, screen.finish()).await;
+    let whole = matches!(&result, Some(Ok(result)) if result.outcome == Outcome::Completed);
+    let finished = tokio::time::timeout(FAREWELL, screen.finish(!whole)).await;
     drop(stage);
     match (result, finished) {
         (Some(Ok(_)), Ok(Err(error))) => Err(local(error)),
