@@ -22,11 +22,13 @@ const RPM: [&str; 3] = [
     "%{NAME}\\t%{VERSION}-%{RELEASE}\\t%{ARCH}\\t%{SIZE}\\t%{INSTALLTIME}\\t%{VENDOR}\\n",
 ];
 
+/// Reads one line of a list.
+type Parse = fn(&str) -> Option<Package>;
+
 pub(crate) async fn packages() -> io::Result<Vec<Package>> {
     let mut packages = Vec::new();
     let mut asked = false;
-    let keepers: [(&str, &[&str], fn(&str) -> Option<Package>); 2] =
-        [("dpkg-query", &DPKG, parse_dpkg), ("rpm", &RPM, parse_rpm)];
+    let keepers: [(&str, &[&str], Parse); 2] = [("dpkg-query", &DPKG, parse_dpkg), ("rpm", &RPM, parse_rpm)];
     for (name, arguments, parse) in keepers {
         let Some(program) = tool::find(name) else { continue };
         let said = tool::run(&program, arguments, LIMIT, LIST_BYTES).await?;

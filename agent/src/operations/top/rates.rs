@@ -79,7 +79,14 @@ mod tests {
             received: Some(3000),
             sent: Some(500),
             read: Some(5),
-            ..before.clone()
+            uptime: Duration::from_secs(9),
+            average: None,
+            processor_count: 2,
+            memory_total: 0,
+            memory_available: 0,
+            swap_total: 0,
+            swap_used: 0,
+            written: Some(0),
         };
         let first = load(None, &before);
         assert_eq!((first.cpu, first.receiving, first.processors.len()), (None, None, 0));

@@ -200,8 +200,7 @@ fn shown(screen: Screen, entry: &LogEntry) -> io::Result<String> {
     let at = entry.at.map(format::local_second).unwrap_or_default();
     let pid = entry.pid.map(|pid| format!("[{pid}]")).unwrap_or_default();
     let source = clean_line(entry.source.raw(), 80);
-    let head = format!("{at} {level:<8} {source}{pid}: ", level = level.unwrap_or("–"));
-    let mut text = head.clone();
+    let mut text = format!("{at} {level:<8} {source}{pid}: ", level = level.unwrap_or("–"));
     for (index, line) in entry.text.raw().lines().enumerate() {
         if index > 0 {
             // The rest of an entry stands under its beginning and cannot pass for another one.
