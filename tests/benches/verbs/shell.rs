@@ -3,6 +3,10 @@
 //! The technician's line to the broker goes through `distans_tests::netsim`, which delays and
 //! loses UDP packets both ways. What is measured is the library of the real program, the real
 //! broker and the real agent with a shell's own echo.
+//!
+//! `ssh -J` does not stand beside it: its TCP does not pass a proxy of UDP packets, and a proxy of
+//! TCP streams would hide the losses from it. A fair comparison needs netem or a pair of TUN
+//! devices, and the row is absent until there is one.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
