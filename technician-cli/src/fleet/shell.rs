@@ -8,7 +8,7 @@ use distans_platform::stop::Stop;
 use distans_proto::time::Timestamp;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::child::{self, Inherited};
@@ -30,6 +30,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Ages are drawn anew after so long.
 const AGES: Duration = Duration::from_secs(30);
+
+/// How late a signal that was for a verb may be told.
+const BELATED: Duration = Duration::from_millis(50);
 
 /// Events under way: more wait at the broker.
 const QUEUE: usize = 256;
@@ -126,8 +129,8 @@ impl Shell {
                         let outcome = self.child(arguments, &mut events).await;
                         stage = Some(Stage::enter()?);
                         inputs = Inputs::start();
-                        // Ctrl-C was for the child.
-                        stop = Stop::listen()?;
+                        // Ctrl-C was for the child; the runtime may tell of it only now.
+                        while timeout(BELATED, stop.requested()).await.is_ok() {}
                         let next = self.state.update(Event::Ended(outcome));
                         next.into_iter().for_each(|effect| self.effect(effect));
                         picture.want_now();

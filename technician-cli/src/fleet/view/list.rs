@@ -47,7 +47,6 @@ fn columns(width: u16) -> &'static [(Column, Constraint)] {
             (Name, Length(20)),
             (Since, Length(11)),
             (Site, Length(14)),
-            (User, Length(8)),
             (Findings, Fill(1)),
         ],
         _ => &[(State, Length(2)), (Name, Length(16)), (Findings, Fill(1))],
@@ -83,12 +82,9 @@ impl Column {
     }
 }
 
-/// Findings with their marks; unconfirmed first, because somebody has to look at it.
+/// Findings with their marks, and whether somebody still has to confirm the PC.
 fn findings(pc: &Pc, paint: Paint) -> Line<'static> {
     let mut spans = Vec::new();
-    if !pc.confirmed {
-        spans.push(Span::styled(say!(en: "? unconfirmed ", sv: "? obekräftad "), paint.accent()));
-    }
     for finding in &pc.findings {
         let (mark, style) = match finding.severity {
             Severity::Critical => ("!! ", paint.bad()),
@@ -96,6 +92,9 @@ fn findings(pc: &Pc, paint: Paint) -> Line<'static> {
             Severity::Info => ("", QUIET),
         };
         spans.push(Span::styled(format!("{mark}{} ", finding.rule), style));
+    }
+    if !pc.confirmed {
+        spans.push(Span::styled(say!(en: "? unconfirmed ", sv: "? obekräftad "), paint.accent()));
     }
     Line::from(spans)
 }

@@ -63,7 +63,7 @@ fn the_list_at_80_by_24() {
     has(&seen[..1], &["● 51 online", "○ 1 offline", "! 1 with findings"]);
     has(&seen[1..2], &["Search:", "52 of 52, by name"]);
     has(&seen[2..3], &["PC", "FOR", "SITE", "FINDINGS"]);
-    has(&seen[3..4], &["○  PC-IDRE-003", "3 h", "idre", "karin", "!! disk-nearly-full"]);
+    has(&seen[3..4], &["○  PC-IDRE-003", "3 h", "idre", "!! disk-nearly-full"]);
     has(&seen[4..5], &["●  PC-MORA-010"]);
     has(&seen[23..], &["? keys", "q leave"]);
     press(&mut state, KeyCode::End);
