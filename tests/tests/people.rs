@@ -55,7 +55,8 @@ async fn ask(session: &Session, message: Message) -> Result<Option<Reply>, Error
 /// The `count`-th message that is on a person's screen.
 async fn note(person: &Person, count: usize) -> Note {
     let notes = |heard: &[ToHelper]| {
-        let note = |message: &ToHelper| if let ToHelper::Note(note) = message { Some(note.clone()) } else { None };
+        let note =
+            |message: &ToHelper| if let ToHelper::Note(note) = message { Some(note.clone()) } else { None };
         heard.iter().filter_map(note).nth(count)
     };
     distans_tests::pc::until("a message", || async { notes(&person.heard()) }).await.expect("shown")
@@ -145,7 +146,10 @@ async fn a_message_without_the_right_or_beyond_its_bounds_never_reaches_the_scre
     let person = Person::at(&office.pc, Says::Yes).await.expect("a person");
     let other = office.session(&wanted(&[Scope::Command])).await.expect("a session");
     let denied = ask(&other, question(&[])).await;
-    assert!(matches!(&denied, Err(Error::Denied(denied)) if denied.by == DeniedBy::Role || denied.by == DeniedBy::Policy || denied.by == DeniedBy::Session), "{denied:?}");
+    assert!(
+        matches!(&denied, Err(Error::Denied(denied)) if denied.by == DeniedBy::Role || denied.by == DeniedBy::Policy || denied.by == DeniedBy::Session),
+        "{denied:?}"
+    );
 
     let session = session(&office).await;
     let long: Untrusted = "QUESTION: may I? y ".repeat(200).into();
@@ -157,7 +161,10 @@ async fn a_message_without_the_right_or_beyond_its_bounds_never_reaches_the_scre
         ("for ever", Message { timeout_s: u16::MAX, ..question(&["Yes", "No"]) }),
     ] {
         let refused = ask(&session, message).await;
-        assert!(matches!(&refused, Err(Error::Denied(denied)) if denied.by == DeniedBy::Limit), "{what}: {refused:?}");
+        assert!(
+            matches!(&refused, Err(Error::Denied(denied)) if denied.by == DeniedBy::Limit),
+            "{what}: {refused:?}"
+        );
     }
     // A megabyte does not even leave as one request.
     let mega = Message { choices: vec!["x".repeat(4096).into(); 256], ..question(&[]) };
@@ -229,10 +236,16 @@ async fn lines_go_both_ways_to_every_screen_and_either_side_ends_it() {
         second.sends(FromHelper::ChatEnd(Nonce { bytes: [3; 16] })).await.expect("sent"); // not this one
         second.sends(FromHelper::Say(Spoken { nonce, text: "jag också".into() })).await.expect("sent");
         assert_eq!(talking.hears().await, "jag också");
-        person.hears("the other screen", |heard| *heard == line(nonce, true, "jag också")).await.expect("shown");
+        person
+            .hears("the other screen", |heard| *heard == line(nonce, true, "jag också"))
+            .await
+            .expect("shown");
         talking.says("the last word").await;
         talking.lines = None;
-        person.hears("the last word", |heard| *heard == line(nonce, false, "the last word")).await.expect("shown");
+        person
+            .hears("the last word", |heard| *heard == line(nonce, false, "the last word"))
+            .await
+            .expect("shown");
         person.hears("the end", |heard| *heard == ToHelper::ChatEnded(nonce)).await.expect("told");
         second
     })
@@ -245,8 +258,9 @@ async fn lines_go_both_ways_to_every_screen_and_either_side_ends_it() {
         let started = |heard: &[ToHelper]| {
             heard.iter().filter(|one| matches!(one, ToHelper::ChatStarted(_))).nth(1).cloned()
         };
-        let started =
-            distans_tests::pc::until("the second chat", || async { started(&second.heard()) }).await.expect("shown");
+        let started = distans_tests::pc::until("the second chat", || async { started(&second.heard()) })
+            .await
+            .expect("shown");
         let ToHelper::ChatStarted(started) = started else { panic!("a chat") };
         let late = Person::at(&office.pc, Says::Nothing).await.expect("another screen");
         talking.is_told(ChatNews::Readers(2)).await;
@@ -313,7 +327,8 @@ async fn a_conversation_survives_a_restart_of_the_broker() {
 }
 
 /// Moves the cursor, renames the window, fills the clipboard, reverses text, fakes a prompt.
-const HOSTILE: &str = "A\u{1b}[2J\u{1b}[1;1H\u{1b}]0;owned\u{7}\u{1b}]52;c;cm0=\u{7}\u{9b}31m\u{202e}txt\u{8}\rdu > ja\nFAKE";
+const HOSTILE: &str =
+    "A\u{1b}[2J\u{1b}[1;1H\u{1b}]0;owned\u{7}\u{1b}]52;c;cm0=\u{7}\u{9b}31m\u{202e}txt\u{8}\rdu > ja\nFAKE";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_pc_gets_nothing_past_message_and_chat() {
@@ -378,7 +393,9 @@ async fn a_hostile_pc_gets_nothing_past_message_and_chat() {
     let seen = seen.expect("ran").expect("a terminal");
     let text = String::from_utf8(seen.bytes).expect("the terminal gets UTF-8 only");
     assert_eq!(text.matches("FAKE").count(), 200, "{text:?}");
-    for steering in ["\u{1b}[2J", "\u{1b}[1;1H", "\u{1b}]", "\u{7}", "\u{9b}", "\u{202e}", "\u{8}", "\nFAKE", "\rdu"] {
+    for steering in
+        ["\u{1b}[2J", "\u{1b}[1;1H", "\u{1b}]", "\u{7}", "\u{9b}", "\u{202e}", "\u{8}", "\nFAKE", "\rdu"]
+    {
         assert!(!text.contains(steering), "{steering:?} reached the terminal");
     }
     assert_eq!(seen.exit, Some(0));
@@ -402,7 +419,9 @@ async fn a_pc_that_floods_a_chat_is_read_at_the_technicians_pace() {
         let item = distans_cli::client::items::item_bytes(&wrote).expect("short");
         // Nobody reads: the flood must stand still, far from all of it.
         let mut sent = 0u32;
-        while let Ok(written) = tokio::time::timeout(Duration::from_secs(2), writer.write_primary(&item)).await {
+        while let Ok(written) =
+            tokio::time::timeout(Duration::from_secs(2), writer.write_primary(&item)).await
+        {
             written.expect("written");
             sent += 1;
             assert!(sent < 100_000, "400 MB were taken from a PC nobody reads");

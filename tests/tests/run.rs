@@ -36,8 +36,30 @@ async fn what_was_typed_arrives_exactly() {
     session.kept().await.expect("kept");
     let long = "30 kB: å\"\\ ".repeat(2500);
     let awkward = [
-        "", " ", "a b", "\"", "\\", "\\\"", "c:\\x y\\", "%PATH%", "^&|<>", "$HOME", "`id`", "$(id)", "*", "~", "'",
-        "one\ntwo\r\n", "\t", "å ä ö ÅÄÖ", "👩‍🚀", "--", "-n", "--json", "\u{1b}[2J", &long,
+        "",
+        " ",
+        "a b",
+        "\"",
+        "\\",
+        "\\\"",
+        "c:\\x y\\",
+        "%PATH%",
+        "^&|<>",
+        "$HOME",
+        "`id`",
+        "$(id)",
+        "*",
+        "~",
+        "'",
+        "one\ntwo\r\n",
+        "\t",
+        "å ä ö ÅÄÖ",
+        "👩‍🚀",
+        "--",
+        "-n",
+        "--json",
+        "\u{1b}[2J",
+        &long,
     ];
     let mut command = distans(&office);
     command.args(["run", &office.pc.id.to_string(), "--", "sh", "-c", "printf '%s\\0' \"$@\"", "sh"]);
@@ -91,7 +113,10 @@ async fn several_pcs_run_side_by_side_and_success_is_that_of_all() {
         text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert!(lines[..lines.len() - 1].iter().all(|line| line["name"].is_string()), "{lines:?}");
     let summary = lines.last().expect("a summary");
-    assert_eq!((&summary["succeeded"], &summary["failed"], &summary["code"]), (&1.into(), &1.into(), &1.into()));
+    assert_eq!(
+        (&summary["succeeded"], &summary["failed"], &summary["code"]),
+        (&1.into(), &1.into(), &1.into())
+    );
     assert!(people.iter().all(|person| person.questions().len() == 1), "nobody was asked again");
 
     // One that cannot be found does not keep the others from it.
@@ -114,13 +139,16 @@ async fn grouped_output_is_one_piece_a_pc_however_much_it_is() {
     let output = ended(command).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let out = text(&output.stdout);
-    let mut speakers: Vec<&str> = out.lines().filter(|line| !line.is_empty() && !line.starts_with("──")).collect();
+    let mut speakers: Vec<&str> =
+        out.lines().filter(|line| !line.is_empty() && !line.starts_with("──")).collect();
     let words = |line: &&str| line.split(' ').next_back().unwrap_or_default().to_owned();
-    let ends: Vec<String> = out.lines().filter(|line| line.starts_with("end ")).map(|line| words(&line)).collect();
+    let ends: Vec<String> =
+        out.lines().filter(|line| line.starts_with("end ")).map(|line| words(&line)).collect();
     assert_eq!(ends.len(), 2);
     speakers.dedup();
     // The last number may be cut by head: a beginning of the same.
-    let first = speakers.iter().position(|line| *line == format!("end {}", ends[0])).expect("the first's end");
+    let first =
+        speakers.iter().position(|line| *line == format!("end {}", ends[0])).expect("the first's end");
     assert!(speakers[..first].iter().all(|line| ends[0].starts_with(line)), "{:?}", &speakers[..first]);
     assert!(speakers[first + 1..].iter().all(|line| ends[1].starts_with(line) || line.starts_with("end")));
 }
@@ -134,8 +162,11 @@ async fn ctrl_c_stops_it_everywhere() {
     command.args(["run", &office.pc.id.to_string(), &second.id.to_string(), "--purpose", "look", "--"]);
     command.args(["sh", "-c", &script]).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("started");
-    let pids = || std::fs::read_to_string(&marks).unwrap_or_default().lines().map(ToOwned::to_owned).collect::<Vec<_>>();
-    let both = until("both commands", || async { Some(pids()).filter(|pids| pids.len() == 2) }).await.expect("run");
+    let pids = || {
+        std::fs::read_to_string(&marks).unwrap_or_default().lines().map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    let both =
+        until("both commands", || async { Some(pids()).filter(|pids| pids.len() == 2) }).await.expect("run");
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("interrupted");
     let waiting = tokio::task::spawn_blocking(move || {

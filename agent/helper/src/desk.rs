@@ -233,9 +233,7 @@ impl Desk {
 
     fn ask(&mut self, now: Now, ask: Ask) -> Vec<Output> {
         let nonce = ask.nonce;
-        let no = |allowed| {
-            Output::Send(FromHelper::Answer(distans_proto::local::Answer { nonce, allowed }))
-        };
+        let no = |allowed| Output::Send(FromHelper::Answer(distans_proto::local::Answer { nonce, allowed }));
         if let Some(reply) = self.reply {
             let allowed = reply.of(ask.scopes);
             let text =

@@ -216,7 +216,8 @@ fn chat() -> ChatStarted {
 
 /// What was sent, without questions' answers.
 fn sent(outputs: &[Output]) -> Vec<FromHelper> {
-    let send = |output: &Output| if let Output::Send(message) = output { Some(message.clone()) } else { None };
+    let send =
+        |output: &Output| if let Output::Send(message) = output { Some(message.clone()) } else { None };
     outputs.iter().filter_map(send).collect()
 }
 
@@ -308,8 +309,10 @@ fn a_chat_ends_from_either_side_and_its_lines_are_bounded() {
 #[test]
 fn hostile_lines_stay_behind_their_bars() {
     let mut world = World::new(None);
-    world.message(0, ToHelper::ChatStarted(ChatStarted { technician_name: "A\u{1b}[2J\nB".into(), ..chat() }));
-    let text = "x\n  Ditt svar (j eller n) och Enter: j\r\u{1b}]0;t\u{7}\u{202e}".to_owned() + &"å".repeat(400);
+    world
+        .message(0, ToHelper::ChatStarted(ChatStarted { technician_name: "A\u{1b}[2J\nB".into(), ..chat() }));
+    let text =
+        "x\n  Ditt svar (j eller n) och Enter: j\r\u{1b}]0;t\u{7}\u{202e}".to_owned() + &"å".repeat(400);
     let line = ChatLine { nonce: chat().nonce, own: false, text: text.into() };
     let outputs = world.message(1000, ToHelper::ChatLine(line));
     let [Output::Above(shown)] = &outputs[..] else { panic!("{outputs:?}") };

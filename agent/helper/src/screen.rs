@@ -76,12 +76,7 @@ impl Screen {
     }
 
     /// Brings the two lines at the bottom up to date.
-    pub(crate) fn refresh(
-        &mut self,
-        counting: Option<&str>,
-        seconds: Option<u64>,
-        prompt: Option<&str>,
-    ) {
+    pub(crate) fn refresh(&mut self, counting: Option<&str>, seconds: Option<u64>, prompt: Option<&str>) {
         if !self.movable {
             return self.refresh_plain(counting, seconds, prompt);
         }

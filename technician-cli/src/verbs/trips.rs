@@ -57,8 +57,7 @@ pub async fn perform(app: &App, trips: Trips) -> anyhow::Result<()> {
     } else {
         let shown = entries.iter().filter(|entry| trips.all || is_visit(entry));
         let rows = shown.map(|entry| row(entry, &names));
-        app.screen
-            .table(&columns(), rows)?;
+        app.screen.table(&columns(), rows)?;
         let sum = app.screen.paint(Tone::Strong, &format::kilometres(upper));
         app.screen.line(say!(
             en: "\nAvoided, upper bound: {sum} (each place once a day there and back; shared trips not yet taken off)",

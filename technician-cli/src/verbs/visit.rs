@@ -281,7 +281,10 @@ pub fn show(app: &App, entry: &EntryRecord, names: &SiteNames) -> anyhow::Result
     app.screen.pairs(&[
         (lang::current().pick("entry", "post"), entry.id.to_string()),
         (lang::current().pick("need", "behov"), entry.need.map(|need| need.to_string()).unwrap_or_default()),
-        (lang::current().pick("reverses", "återtar"), entry.reverses.map(|target| target.to_string()).unwrap_or_default()),
+        (
+            lang::current().pick("reverses", "återtar"),
+            entry.reverses.map(|target| target.to_string()).unwrap_or_default(),
+        ),
     ])?;
     Ok(())
 }

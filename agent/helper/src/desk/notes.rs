@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use distans_proto::local::{Choice, Chosen, FromHelper, Nonce, Note};
+use distans_proto::text::Untrusted;
 
 /// Messages that may wait; more are closed without an answer.
 pub(super) const LIMIT: usize = 8;
@@ -81,12 +82,18 @@ pub(super) enum Meant {
     Unclear,
 }
 
-/// Reads a line that was trimmed and made small: a choice's number, the choice itself, or one of
-/// our own words, if no choice reads the same.
+/// Reads a line that was trimmed and made small: a choice's number, the choice or a beginning that
+/// fits no other, or one of our own words, if no choice reads the same.
 pub(super) fn understand(note: &Note, line: &str) -> Meant {
     let number = line.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     let spelled = || note.choices.iter().position(|choice| choice.raw().trim().to_lowercase() == line);
-    let index = spelled().or(number.filter(|index| *index < note.choices.len()));
+    let begun = || {
+        let begins =
+            |choice: &Untrusted| !line.is_empty() && choice.raw().trim().to_lowercase().starts_with(line);
+        let mut fitting = (0..note.choices.len()).filter(|index| begins(&note.choices[*index]));
+        fitting.next().filter(|_| fitting.next().is_none())
+    };
+    let index = spelled().or(number.filter(|index| *index < note.choices.len())).or_else(begun);
     if let Some(index) = index.and_then(|index| u8::try_from(index).ok()) {
         return Meant::Answer(Chosen::One(index));
     }

@@ -119,7 +119,9 @@ pub(super) fn understand(question: &Question, line: &str) -> Meant {
         _ => Meant::Unclear,
     };
     match meant {
-        Meant::Allow(allowed) if question.guarded && word.is_none() && !allowed.is_empty() => Meant::SayTheWord,
+        Meant::Allow(allowed) if question.guarded && word.is_none() && !allowed.is_empty() => {
+            Meant::SayTheWord
+        }
         Meant::Choose if question.guarded => Meant::SayTheWord,
         meant => meant,
     }

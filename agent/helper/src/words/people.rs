@@ -59,7 +59,9 @@ impl Language {
 
     pub(crate) const fn note_prompt(self, choices: bool) -> &'static str {
         match choices {
-            true => self.pick("Ditt svar på meddelandet och Enter: ", "Your answer to the message and Enter: "),
+            true => {
+                self.pick("Ditt svar på meddelandet och Enter: ", "Your answer to the message and Enter: ")
+            }
             false => self.pick("Enter när du har läst: ", "Enter when you have read it: "),
         }
     }

@@ -53,11 +53,7 @@ pub(super) const TEXTS: &[(&str, &str, &str)] = &[
     ("login", "request_out", "Skriv begäran till den här filen i stället för på skärmen"),
     ("login", "bundle", "Installera det som administratören lämnade"),
     ("whoami", "", "Vem jag är, hur länge, och vad förmedlaren säger"),
-    (
-        "fleet",
-        "",
-        "Datorerna på hela skärmen, levande, med en tangent för varje verb; bara distans öppnar den",
-    ),
+    ("fleet", "", "Datorerna på hela skärmen, levande; också bara distans öppnar den"),
     ("fleet", "once", "Skriv listan en gång och sluta, som `distans pcs`"),
     ("pcs", "", "Lista datorerna"),
     ("pc", "", "Allt om en dator"),

@@ -109,11 +109,17 @@ fn choose(app: &App, which: Option<&str>) -> anyhow::Result<OpenSession> {
     let Some(which) = which else {
         return match kept.as_slice() {
             [only] => Ok(only.clone()),
-            [] => stop(Exit::NotFound, say!(en: "no session of yours is open here", sv: "ingen session av dina är öppen här")),
+            [] => stop(
+                Exit::NotFound,
+                say!(en: "no session of yours is open here", sv: "ingen session av dina är öppen här"),
+            ),
             several => {
                 let names: Vec<String> =
                     several.iter().map(|one| format!("{} ({})", one.hostname, one.id)).collect();
-                stop(Exit::NotFound, say!(en: "several sessions are open; say which: {}", sv: "flera sessioner är öppna; säg vilken: {}", names.join(", ")))
+                stop(
+                    Exit::NotFound,
+                    say!(en: "several sessions are open; say which: {}", sv: "flera sessioner är öppna; säg vilken: {}", names.join(", ")),
+                )
             }
         };
     };
@@ -152,11 +158,10 @@ async fn close(app: &App, desk: &Desk, kept: &OpenSession) -> anyhow::Result<Opt
         }
         Err(Error::SessionOver { cause, .. }) => {
             desk.home().forget_session(kept.id)?;
-            app.screen
-                .hint(say!(
-                    en: "the session had ended already: {cause}; the PC hands in the record itself",
-                    sv: "sessionen var redan slut: {cause}; datorn lämnar själv in journalen"
-                ));
+            app.screen.hint(say!(
+                en: "the session had ended already: {cause}; the PC hands in the record itself",
+                sv: "sessionen var redan slut: {cause}; datorn lämnar själv in journalen"
+            ));
             Ok(None)
         }
         Err(error) => Err(error.into()),
@@ -206,15 +211,14 @@ async fn ask_once(app: &App, desk: &Desk, kept: &OpenSession) -> anyhow::Result<
     };
     let reasons = ReasonName::ALL.map(|(reason, _)| Choice(reason.words(), reason));
     let reason = ask::choose(say!(en: "Why?", sv: "Varför?"), reasons.into()).await?.1;
-    let same_day =
-        ask::yes(
-            say!(en: "On the same day?", sv: "Samma dag?"),
-            say!(
-                en: "no: it could have waited and ridden along with another trip",
-                sv: "nej: det kunde ha väntat och följt med en annan resa"
-            ),
-        )
-        .await?;
+    let same_day = ask::yes(
+        say!(en: "On the same day?", sv: "Samma dag?"),
+        say!(
+            en: "no: it could have waited and ridden along with another trip",
+            sv: "nej: det kunde ha väntat och följt med en annan resa"
+        ),
+    )
+    .await?;
     Ok(Some(Avoided { site, reason, urgency: urgency(same_day) }))
 }
 

@@ -57,7 +57,9 @@ pub(super) async fn perform(app: &App, list: List) -> anyhow::Result<()> {
     } else {
         let rows = sessions.iter().map(|session| {
             let state = match session.ended {
-                Some(ended) => say!(en: "ended after {}", sv: "slut efter {}", format::span(ended.since(session.opened))),
+                Some(ended) => {
+                    say!(en: "ended after {}", sv: "slut efter {}", format::span(ended.since(session.opened)))
+                }
                 None if is_mine(session.id) => say!(en: "open here", sv: "öppen här"),
                 None => say!(en: "no record yet", sv: "ingen journal än"),
             };

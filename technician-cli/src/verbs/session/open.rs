@@ -75,7 +75,10 @@ pub(super) async fn perform(app: &App, open: Open) -> anyhow::Result<()> {
         let less = asked.minus(grant.scopes);
         let less =
             if less.is_empty() { String::new() } else { app.screen.paint(Tone::Careful, &less.to_string()) };
-        app.screen.line(app.screen.paint(Tone::Good, &say!(en: "session open with {}", sv: "session öppen med {}", target.hostname)))?;
+        app.screen.line(app.screen.paint(
+            Tone::Good,
+            &say!(en: "session open with {}", sv: "session öppen med {}", target.hostname),
+        ))?;
         let lang = lang::current();
         app.screen.pairs(&[
             ("session", session.id().to_string()),
@@ -105,7 +108,10 @@ pub(super) fn consent_words(grant: &Grant) -> String {
     let announced = grant.consent.announced;
     match (grant.consent.how, &grant.consent.who) {
         (ConsentHow::Asked, who) => {
-            let who = who.as_ref().map_or_else(|| say!(en: "the person at the PC", sv: "personen vid datorn"), ToString::to_string);
+            let who = who.as_ref().map_or_else(
+                || say!(en: "the person at the PC", sv: "personen vid datorn"),
+                ToString::to_string,
+            );
             let rest = if announced.is_empty() {
                 String::new()
             } else {
@@ -117,7 +123,9 @@ pub(super) fn consent_words(grant: &Grant) -> String {
             en: "announced at the PC; the policy asks nobody for this",
             sv: "meddelat vid datorn; policyn kräver inte att någon tillfrågas"
         ),
-        (ConsentHow::Unattended, _) => say!(en: "unattended, by a rule of the policy", sv: "obevakat, enligt en regel i policyn"),
+        (ConsentHow::Unattended, _) => {
+            say!(en: "unattended, by a rule of the policy", sv: "obevakat, enligt en regel i policyn")
+        }
     }
 }
 
