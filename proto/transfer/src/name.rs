@@ -28,10 +28,10 @@ pub fn check(bytes: &[u8], names: Names) -> Result<OsString, Why> {
     if bytes.iter().any(|byte| matches!(byte, b'/' | 0)) {
         return no("a name has no / and no zero byte");
     }
-    if names == Names::Windows {
-        if let Some(reason) = not_on_windows(bytes) {
-            return no(reason);
-        }
+    if names == Names::Windows
+        && let Some(reason) = not_on_windows(bytes)
+    {
+        return no(reason);
     }
     match name_from_bytes(bytes) {
         Some(name) => Ok(name),

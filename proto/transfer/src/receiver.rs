@@ -78,6 +78,7 @@ struct Pending {
 }
 
 /// The file whose bytes come now.
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Current {
     None,
     Writing {
@@ -181,7 +182,7 @@ impl<O: Out> Receiver<'_, O> {
 
     fn heard(&mut self, message: FromSender) -> Result<(), Broken> {
         match message {
-            FromSender::Folder(folder) => self.folder(folder),
+            FromSender::Folder(folder) => self.folder(&folder),
             FromSender::File(file) => self.file(&file),
             FromSender::Link(link) => self.link(&link),
             FromSender::Listed(listed) => {

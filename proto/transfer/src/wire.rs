@@ -200,6 +200,7 @@ impl<R: In> FrameReader<R> {
     ///
     /// # Errors
     /// [`Broken`].
+    #[expect(clippy::should_implement_trait, reason = "what it gives borrows from it")]
     pub fn next<M: for<'b> Decode<'b, ()>>(&mut self) -> Result<Option<Unit<'_, M>>, Broken> {
         let mut header = [0; HEADER];
         if self.from.read(&mut header[..1])? == 0 {

@@ -62,7 +62,7 @@ impl<O: Out> Receiver<'_, O> {
         self.folders.path(id, OsStr::new(&*String::from_utf8_lossy(bytes)))
     }
 
-    pub(super) fn folder(&mut self, folder: Folder) -> Result<(), Broken> {
+    pub(super) fn folder(&mut self, folder: &Folder) -> Result<(), Broken> {
         let parent = self.parent(folder.parent)?;
         let failed = Numbered { id: parent.id, state: State::Failed };
         if parent.state == State::Failed {
