@@ -158,25 +158,37 @@ fn verdict(result: &OpResult) -> (Option<(Exit, String)>, i32) {
         Outcome::Completed => {
             return (None, result.exit.map_or(i32::from(Exit::Failed.code()), exit::remote));
         }
-        Outcome::NotStarted => (Exit::NotStarted, say!(
-            en: "the command could not be started on the PC{detail}",
-            sv: "kommandot kunde inte startas på datorn{detail}"
-        )),
+        Outcome::NotStarted => (
+            Exit::NotStarted,
+            say!(
+                en: "the command could not be started on the PC{detail}",
+                sv: "kommandot kunde inte startas på datorn{detail}"
+            ),
+        ),
         Outcome::Cancelled => {
             (Exit::Cancelled, say!(en: "the command was stopped{detail}", sv: "kommandot stoppades{detail}"))
         }
-        Outcome::TimedOut => (Exit::TimedOut, say!(
-            en: "the command took longer than --timeout allows and was stopped{detail}",
-            sv: "kommandot tog längre tid än --timeout tillåter och stoppades{detail}"
-        )),
-        Outcome::SessionEnded => (Exit::SessionOver, say!(
-            en: "the session ended, and the command was stopped with it{detail}",
-            sv: "sessionen avslutades, och kommandot stoppades med den{detail}"
-        )),
-        Outcome::Unknown => (Exit::Unknown, say!(
-            en: "the PC was interrupted; whether the command ran to its end is unknown{detail}",
-            sv: "datorn avbröts; om kommandot hann bli klart är okänt{detail}"
-        )),
+        Outcome::TimedOut => (
+            Exit::TimedOut,
+            say!(
+                en: "the command took longer than --timeout allows and was stopped{detail}",
+                sv: "kommandot tog längre tid än --timeout tillåter och stoppades{detail}"
+            ),
+        ),
+        Outcome::SessionEnded => (
+            Exit::SessionOver,
+            say!(
+                en: "the session ended, and the command was stopped with it{detail}",
+                sv: "sessionen avslutades, och kommandot stoppades med den{detail}"
+            ),
+        ),
+        Outcome::Unknown => (
+            Exit::Unknown,
+            say!(
+                en: "the PC was interrupted; whether the command ran to its end is unknown{detail}",
+                sv: "datorn avbröts; om kommandot hann bli klart är okänt{detail}"
+            ),
+        ),
     };
     let code = failure.0.code().into();
     (Some(failure), code)

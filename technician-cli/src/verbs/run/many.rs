@@ -104,8 +104,12 @@ pub(super) async fn perform(app: &App, run: Run) -> anyhow::Result<i32> {
         None if wanted.iter().all(has_session) => None,
         given => Some(ask::purpose(app.screen, given, scopes).await?),
     };
-    let message =
-        RunMessage { argv: run.command, system: run.system, stdin: false, timeout_s: run.timeout.unwrap_or(0) };
+    let message = RunMessage {
+        argv: run.command,
+        system: run.system,
+        stdin: false,
+        timeout_s: run.timeout.unwrap_or(0),
+    };
     let common = Arc::new(Common {
         app: App { screen: app.screen.without_hints(), home: app.home.clone() },
         desk,
@@ -177,7 +181,8 @@ async fn everywhere(common: &Arc<Common>, wanted: Vec<Wanted>, parallel: u8) -> 
         problem: Some(say!(en: "its task broke off", sv: "uppgiften bröts")),
         took: Default::default(),
     };
-    let ending = |(index, wanted): (usize, &Wanted)| endings.remove(&index).unwrap_or_else(|| lost(&wanted.name));
+    let ending =
+        |(index, wanted): (usize, &Wanted)| endings.remove(&index).unwrap_or_else(|| lost(&wanted.name));
     wanted.iter().enumerate().map(ending).collect()
 }
 
@@ -191,7 +196,9 @@ async fn one(common: &Common, index: usize, wanted: Wanted) -> Ending {
             let (failure, code) = verdict(result);
             (code, failure.map(|(_, text)| text))
         }
-        Ok(None) => (0, Some(say!(en: "the same PC under another name", sv: "samma dator under ett annat namn"))),
+        Ok(None) => {
+            (0, Some(say!(en: "the same PC under another name", sv: "samma dator under ett annat namn")))
+        }
         Err(error) => (failure::exit_of(error).code().into(), Some(failure::text_of(error))),
     };
     if common.app.screen.json() {

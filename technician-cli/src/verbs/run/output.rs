@@ -277,7 +277,11 @@ mod tests {
             let mut lines = gathering.push(&text[..cut]);
             lines.extend(gathering.push(&text[cut..]));
             lines.extend(gathering.rest());
-            assert_eq!(String::from_utf8_lossy(&lines), "PC │ en\nPC │ två\nPC │ \nPC │ sist\n", "cut at {cut}");
+            assert_eq!(
+                String::from_utf8_lossy(&lines),
+                "PC │ en\nPC │ två\nPC │ \nPC │ sist\n",
+                "cut at {cut}"
+            );
         }
     }
 

@@ -82,13 +82,17 @@ mod tests {
 
     #[test]
     fn the_summary_says_who_failed_and_why() {
-        let refused = Ending { problem: Some("the person at the PC said no".into()), ..ending("PC-IDRE-003", 245) };
+        let refused =
+            Ending { problem: Some("the person at the PC said no".into()), ..ending("PC-IDRE-003", 245) };
         let lines = lines(&[ending("PC-1", 0), refused]);
         let texts: Vec<&str> = lines.iter().map(|(_, text)| text.as_str()).collect();
-        assert_eq!(texts, [
-            "PC-1            1.2 s  exit code 0",
-            "PC-IDRE-003     1.2 s  the person at the PC said no",
-            "1 of 2 succeeded",
-        ]);
+        assert_eq!(
+            texts,
+            [
+                "PC-1            1.2 s  exit code 0",
+                "PC-IDRE-003     1.2 s  the person at the PC said no",
+                "1 of 2 succeeded",
+            ]
+        );
     }
 }
