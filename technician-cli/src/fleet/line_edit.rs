@@ -69,7 +69,7 @@ impl LineEdit {
             KeyCode::Char('a') if control => self.cursor = 0,
             KeyCode::Char('e') if control => self.cursor = self.signs.len(),
             KeyCode::Char(sign) if !control && !key.modifiers.contains(KeyModifiers::ALT) => {
-                self.insert(sign)
+                self.insert(sign);
             }
             KeyCode::Backspace if self.cursor > 0 => {
                 self.cursor -= 1;

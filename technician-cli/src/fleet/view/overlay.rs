@@ -24,7 +24,7 @@ pub(super) fn draw(state: &State, overlay: &Overlay, frame: &mut Frame<'_>, area
     0
 }
 
-fn framed(frame: &mut Frame<'_>, area: Rect, title: String) -> Rect {
+fn framed(frame: &mut Frame<'_>, area: Rect, title: &str) -> Rect {
     let block = Block::bordered().title(Line::styled(format!(" {title} "), STRONG));
     let inner = block.inner(area);
     frame.render_widget(Clear, area);
@@ -78,7 +78,7 @@ fn help(from: u16, frame: &mut Frame<'_>, area: Rect) -> u16 {
         ]));
     }
     let area = centred(area, 78, area.height);
-    let inner = framed(frame, area, say!(en: "Keys", sv: "Tangenter"));
+    let inner = framed(frame, area, &say!(en: "Keys", sv: "Tangenter"));
     let last = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(inner.height);
     frame.render_widget(Paragraph::new(lines).scroll((from.min(last), 0)), inner);
     last
@@ -87,7 +87,7 @@ fn help(from: u16, frame: &mut Frame<'_>, area: Rect) -> u16 {
 fn draw_menu(menu: &Menu, frame: &mut Frame<'_>, area: Rect, paint: Paint) {
     let height = u16::try_from(menu.values().len()).unwrap_or(u16::MAX).saturating_add(4);
     let area = centred(area, 70, height.max(8));
-    let inner = framed(frame, area, say!(en: "Filter", sv: "Filter"));
+    let inner = framed(frame, area, &say!(en: "Filter", sv: "Filter"));
     let mut heads = Vec::new();
     for subject in SUBJECTS {
         let chosen = subject == menu.subject();
@@ -125,7 +125,7 @@ fn draw_prompt(state: &State, prompt: &Prompt, frame: &mut Frame<'_>, area: Rect
         }
     };
     let area = centred(area, 76, 6);
-    let inner = framed(frame, area, title);
+    let inner = framed(frame, area, &title);
     let before = Line::raw(prompt.line.before()).width();
     let width = usize::from(inner.width.saturating_sub(3)).max(1);
     // What is typed beyond the edge scrolls to the left.
