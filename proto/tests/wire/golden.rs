@@ -35,6 +35,7 @@ fn every_message_keeps_its_bytes() {
     let golden = golden();
     let mut missing = String::new();
     for sample in samples::all() {
+        assert!(!sample.name.contains(' '), "{:?} cannot stand before its bytes", sample.name);
         let bytes = hex(&sample.bytes);
         match golden.get(sample.name) {
             Some(kept) => assert_eq!(*kept, bytes, "the bytes of {} changed", sample.name),

@@ -431,7 +431,11 @@ fn operations() -> Vec<Sample> {
     vec![
         sample(
             "op.request.diagnose",
-            OpRequest { id, op: Op::Diagnose(distans_proto::ops::diagnose::Diagnose { now: now(), only: None }), received: 0 },
+            OpRequest {
+                id,
+                op: Op::Diagnose(distans_proto::ops::diagnose::Diagnose { now: now(), only: None }),
+                received: 0,
+            },
         ),
         sample("op.request.run", OpRequest { id, op: Op::Run(run), received: 77 }),
         sample("op.input.received", OpInput::Received(1 << 40)),
@@ -520,44 +524,5 @@ fn on_the_pc() -> Vec<Sample> {
         sample("local.from_helper.hello", FromHelper::Hello(versions)),
         sample("local.from_helper.answer", FromHelper::Answer(Answer { nonce: nonce(), allowed: scopes() })),
         sample("local.from_helper.stop", FromHelper::Stop(Over { session: session() })),
-    ]
-}
-
-fn diagnosis() -> Vec<Sample> {
-    use distans_proto::ops::diagnose::facts::{CacheSize, Caches, Memory};
-    use distans_proto::ops::diagnose::{
-        Conclusion, Diagnose, Ending, Finding, Found, Nothing, Plan, Remedy, Report, Told,
-    };
-    use distans_proto::ops::repair::{Cache, FlushNames, PrintQueue, Repair};
-
-    let finding = |remedy| Finding {
-        severity: Severity::Critical,
-        rule: text("disk-nearly-full"),
-        evidence: text("C:\\ 2 % free"),
-        meaning: text("programs stop"),
-        advice: text("empty the bin"),
-        remedy,
-    };
-    let found = Found {
-        memory: Some(Memory { total: 16 << 30, available: 1 << 30, ..Memory::default() }),
-        caches: Some(Caches { caches: vec![CacheSize { cache: Cache::Packages, bytes: 7 }] }),
-        ..Found::default()
-    };
-    let report = Report {
-        probe: text("memory"),
-        millis: 12,
-        ending: Ending::Done,
-        text: None,
-        found: Some(found),
-        findings: vec![finding(None), finding(Some(Remedy::Restart(Nothing {})))],
-    };
-    let flush = Some(Remedy::Repair(Repair::FlushNames(FlushNames {})));
-    vec![
-        sample("diagnose.only", Diagnose { now: now(), only: Some(vec![text("disks")]) }),
-        sample("diagnose.plan", Told::Plan(Plan { probes: vec![text("disks"), text("names")] })),
-        sample("diagnose.report", Told::Report(Box::new(report))),
-        sample("diagnose.conclusion", Told::Conclusion(Conclusion { findings: vec![finding(flush)] })),
-        sample("repair.print_queue", Repair::ClearPrintQueue(PrintQueue { name: text("HP") })),
-        sample("repair.cache", Repair::FreeCache(Cache::Updates)),
     ]
 }
