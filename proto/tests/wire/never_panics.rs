@@ -6,6 +6,13 @@ use distans_proto::frame::{self, FrameBuffer, FrameError};
 use distans_proto::inner::{self, OpInput, OpOutput, OpRequest, ToTechnician, op_frame};
 use distans_proto::link::{RelayHeader, ToAgent, ToBroker};
 use distans_proto::local::{FromHelper, ToHelper};
+use distans_proto::ops::diagnose::Told;
+use distans_proto::ops::files::{FromReceiver, FromSender};
+use distans_proto::ops::forward::{Flow, ForwardEvent};
+use distans_proto::ops::look::{LogEntry, Seen, Snapshot, TopChange};
+use distans_proto::ops::people::{ChatNews, Reply, Say};
+use distans_proto::ops::power::{PowerNews, Woken};
+use distans_proto::ops::shell::Recording;
 use distans_proto::text::{Untrusted, clean, is_steering};
 use proptest::prelude::*;
 
@@ -26,6 +33,21 @@ fn decode_as_everything(bytes: &[u8]) {
     let _ = frame::decode::<OpOutput>(bytes);
     let _ = frame::decode::<ToHelper>(bytes);
     let _ = frame::decode::<FromHelper>(bytes);
+    let _ = frame::decode::<Told>(bytes);
+    let _ = frame::decode::<FromSender>(bytes);
+    let _ = frame::decode::<FromReceiver>(bytes);
+    let _ = frame::decode::<ForwardEvent>(bytes);
+    let _ = frame::decode::<Flow>(bytes);
+    let _ = frame::decode::<Seen>(bytes);
+    let _ = frame::decode::<Snapshot>(bytes);
+    let _ = frame::decode::<TopChange>(bytes);
+    let _ = frame::decode::<LogEntry>(bytes);
+    let _ = frame::decode::<Reply>(bytes);
+    let _ = frame::decode::<Say>(bytes);
+    let _ = frame::decode::<ChatNews>(bytes);
+    let _ = frame::decode::<PowerNews>(bytes);
+    let _ = frame::decode::<Woken>(bytes);
+    let _ = frame::decode::<Recording>(bytes);
 }
 
 proptest! {

@@ -15,6 +15,9 @@ fuzz_target!(|text: &str| {
     }
     if let Ok(body) = Body::parse(text.as_bytes()) {
         let canonical = body.canonical().expect("what was read can be written");
-        assert_eq!(Body::parse(&canonical).expect("canonical text reads").canonical().expect("again"), canonical);
+        assert_eq!(
+            Body::parse(&canonical).expect("canonical text reads").canonical().expect("again"),
+            canonical
+        );
     }
 });

@@ -2,8 +2,17 @@
 //! technician's terminal answer, or steers more than its screen.
 #![no_main]
 
-use distans_cli::terminal::filter::Filter;
 use libfuzzer_sys::fuzz_target;
+
+// The two files alone: the rest of the technician's program would have to be instrumented with them.
+#[path = "../../../technician-cli/src/terminal/filter.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod filter;
+#[path = "../../../technician-cli/src/terminal/modes.rs"]
+#[allow(dead_code)]
+mod modes;
+
+use filter::Filter;
 
 fn shown(pieces: &[&[u8]]) -> Vec<u8> {
     let mut filter = Filter::default();

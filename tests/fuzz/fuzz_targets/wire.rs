@@ -8,6 +8,13 @@ use distans_proto::frame;
 use distans_proto::inner::{self, OpInput, OpOutput, OpRequest, ToTechnician};
 use distans_proto::link::{RelayHeader, ToAgent, ToBroker};
 use distans_proto::local::{FromHelper, ToHelper};
+use distans_proto::ops::diagnose::Told;
+use distans_proto::ops::files::{FromReceiver, FromSender};
+use distans_proto::ops::forward::{Flow, ForwardEvent};
+use distans_proto::ops::look::{LogEntry, Seen, Snapshot, TopChange};
+use distans_proto::ops::people::{ChatNews, Reply, Say};
+use distans_proto::ops::power::{PowerNews, Woken};
+use distans_proto::ops::shell::Recording;
 use libfuzzer_sys::fuzz_target;
 
 fn read<M>(bytes: &[u8])
@@ -21,7 +28,7 @@ where
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (kind, bytes) = input;
-    match kind % 14 {
+    match kind % 29 {
         0 => read::<EnrolRequest>(bytes),
         1 => read::<EnrolReply>(bytes),
         2 => read::<ToBroker>(bytes),
@@ -35,6 +42,21 @@ fuzz_target!(|input: (u8, &[u8])| {
         10 => read::<OpInput>(bytes),
         11 => read::<OpOutput>(bytes),
         12 => read::<ToHelper>(bytes),
-        _ => read::<FromHelper>(bytes),
+        13 => read::<FromHelper>(bytes),
+        14 => read::<Told>(bytes),
+        15 => read::<FromSender>(bytes),
+        16 => read::<FromReceiver>(bytes),
+        17 => read::<ForwardEvent>(bytes),
+        18 => read::<Flow>(bytes),
+        19 => read::<Seen>(bytes),
+        20 => read::<Snapshot>(bytes),
+        21 => read::<TopChange>(bytes),
+        22 => read::<LogEntry>(bytes),
+        23 => read::<Reply>(bytes),
+        24 => read::<Say>(bytes),
+        25 => read::<ChatNews>(bytes),
+        26 => read::<PowerNews>(bytes),
+        27 => read::<Woken>(bytes),
+        _ => read::<Recording>(bytes),
     }
 });
