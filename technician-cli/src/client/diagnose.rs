@@ -131,10 +131,7 @@ impl Session {
             Outcome::Completed if diagnosis.complete => Ok(diagnosis),
             Outcome::Completed => Err(Error::pc("a diagnosis without an end")),
             Outcome::Cancelled => Err(Error::Cancelled),
-            outcome => {
-                let text = result.text.map(|text| format!(": {text}")).unwrap_or_default();
-                Err(Error::pc(format!("a diagnosis that ended as {outcome:?}{text}")))
-            }
+            _ => Err(Error::unfinished(&self.target().hostname, result)),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use distans_proto::enrol::{RefusalCode, Refused};
 use distans_proto::ids::{DeviceId, SessionId};
-use distans_proto::inner::{Denied, DeniedBy};
+use distans_proto::inner::{Denied, DeniedBy, OpResult, Outcome};
 use distans_proto::text::Untrusted;
 use distans_proto::time::Timestamp;
 use serde_json::{Value, json};
@@ -160,6 +160,24 @@ pub enum Error {
         /// The last failure.
         cause: String,
     },
+    /// Ctrl-C while the PC was out of reach.
+    #[error(
+        "left without an answer: {name} is out of reach; what was begun there may go on until it is back: see distans session log"
+    )]
+    Left {
+        /// The PC.
+        name: String,
+    },
+    /// The PC began and came to no end of its own, or to none that is known.
+    #[error("{}{}", unfinished(*.outcome, .name), detail(.text))]
+    Unfinished {
+        /// The PC.
+        name: String,
+        /// How it ended instead.
+        outcome: Outcome,
+        /// The PC's own words.
+        text: Option<Untrusted>,
+    },
     /// A peer broke the rules.
     #[error("{who} does not follow the protocol: {what}; both sides may need the same version")]
     Protocol {
@@ -207,8 +225,15 @@ impl Error {
                 _ => Exit::Denied,
             },
             Self::SessionOver { .. } => Exit::SessionOver,
+            Self::Unfinished { outcome, .. } => match outcome {
+                Outcome::NotStarted => Exit::NotStarted,
+                Outcome::Cancelled => Exit::Cancelled,
+                Outcome::TimedOut => Exit::TimedOut,
+                Outcome::SessionEnded => Exit::SessionOver,
+                Outcome::Completed | Outcome::Unknown => Exit::Unknown,
+            },
             Self::Protocol { .. } | Self::Local { .. } => Exit::Failed,
-            Self::Cancelled => Exit::Cancelled,
+            Self::Cancelled | Self::Left { .. } => Exit::Cancelled,
         }
     }
 
@@ -222,6 +247,7 @@ impl Error {
                 json!({ "called": called, "enrolled": enrolled, "id": id })
             }
             Self::Denied(denied) => json!({ "by": denied.by, "rule": denied.text }),
+            Self::Unfinished { outcome, .. } => json!({ "outcome": outcome }),
             Self::AmbiguousPc { candidates, .. } => {
                 let list = candidates.iter().map(|one| json!({ "id": one.id, "name": one.hostname }));
                 json!({ "candidates": list.collect::<Vec<_>>() })
@@ -239,6 +265,11 @@ impl Error {
             Self::Refused(refused) => matches!(refused.code, RefusalCode::Busy | RefusalCode::Offline),
             _ => false,
         }
+    }
+
+    /// What `result` of a PC means where only [`Outcome::Completed`] is success.
+    pub(crate) fn unfinished(name: &Untrusted, result: OpResult) -> Self {
+        Self::Unfinished { name: name.to_string(), outcome: result.outcome, text: result.text }
     }
 
     /// A broken rule of the broker's.
@@ -262,6 +293,22 @@ fn since(last_seen: &Option<Timestamp>) -> String {
 fn list(candidates: &[Candidate]) -> String {
     let names: Vec<String> = candidates.iter().map(|one| format!("{} ({})", one.hostname, one.id)).collect();
     names.join(", ")
+}
+
+fn unfinished(outcome: Outcome, name: &str) -> String {
+    match outcome {
+        Outcome::NotStarted => format!("{name} could not begin it"),
+        Outcome::Cancelled => format!("stopped on {name}"),
+        Outcome::TimedOut => format!("{name} took too long and stopped it"),
+        Outcome::SessionEnded => format!("the session with {name} ended before it was done"),
+        Outcome::Completed | Outcome::Unknown => {
+            format!("{name} was interrupted; whether it was done is unknown, try again")
+        }
+    }
+}
+
+fn detail(text: &Option<Untrusted>) -> String {
+    text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default()
 }
 
 fn denied(denied: &Denied) -> String {

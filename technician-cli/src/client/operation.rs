@@ -15,7 +15,7 @@ use distans_proto::inner::{Closed, Op, OpInput, OpOutput, OpRequest, OpResult, O
 use distans_proto::ops::shell::Size;
 use tokio::io::{AsyncRead, Empty};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::attach::{Attachment, OpStream, refused};
@@ -27,6 +27,10 @@ const ACKNOWLEDGE: u64 = 8;
 
 /// Lines that may be lost one after the other without any progress.
 const FRUITLESS_LIMIT: u32 = 5;
+
+/// How long a cancelled operation's lost line is tried again: one that is back at once still
+/// brings the result.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A line that held so long was a good one, also if the operation had nothing to say: a forward
 /// or an idle shell outlives many lines.
@@ -221,9 +225,21 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
                 return Err(Error::Line(cause));
             }
             // A stream may fail alone, when the PC's connection breaks and ours stands.
-            attachment = session.come_back(attachment.number, &cause).await?;
+            attachment = tokio::select! {
+                back = session.come_back(attachment.number, &cause) => back?,
+                () = self.enough() => {
+                    return Err(Error::Left { name: session.target().hostname.to_string() });
+                }
+            };
             again = true;
         }
+    }
+
+    /// Until whoever asked for it has had enough: the PC cannot be told, and nobody shall have to
+    /// wait for one that is out of reach.
+    async fn enough(&self) {
+        self.cancel.cancelled().await;
+        sleep(FAREWELL).await;
     }
 
     fn judge(&mut self, result: OpResult) -> Result<OpResult, Error> {

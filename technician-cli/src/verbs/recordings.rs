@@ -10,7 +10,6 @@ use distans_platform::private;
 use distans_proto::inner::{Op, OpResult, Outcome};
 use distans_proto::ops::shell::{RECORDINGS_LIMIT, Recording, Recordings as Asked};
 use distans_proto::scope::{Scope, ScopeSet};
-use distans_proto::text::clean_line;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -87,7 +86,7 @@ async fn list(app: &App, session: &Session) -> anyhow::Result<()> {
             found.push(recording);
         }
     };
-    completed(&session.items(op, CancellationToken::new(), each).await?)?;
+    completed(session, session.items(op, CancellationToken::new(), each).await?)?;
     if app.screen.json() {
         for recording in &found {
             app.screen.object(&json!({
@@ -118,7 +117,7 @@ async fn list(app: &App, session: &Session) -> anyhow::Result<()> {
 async fn fetch(app: &App, session: &Session, name: &str, out: PathBuf) -> anyhow::Result<()> {
     let mut file = Bounded(Vec::new());
     let op = Op::Recordings(Asked { name: Some(name.into()) });
-    completed(&session.perform(op, Io::output(&mut file, CancellationToken::new())).await?)?;
+    completed(session, session.perform(op, Io::output(&mut file, CancellationToken::new())).await?)?;
     private::write(&out, &file.0).with_context(|| format!("{} was not written", out.display()))?;
     let hash = distans_trust::hash::Sha256::of(&file.0);
     if app.screen.json() {
@@ -130,13 +129,11 @@ async fn fetch(app: &App, session: &Session, name: &str, out: PathBuf) -> anyhow
     Ok(())
 }
 
-fn completed(result: &OpResult) -> anyhow::Result<()> {
-    if result.outcome == Outcome::Completed {
-        return Ok(());
+fn completed(session: &Session, result: OpResult) -> Result<(), Error> {
+    match result.outcome {
+        Outcome::Completed => Ok(()),
+        _ => Err(Error::unfinished(&session.target().hostname, result)),
     }
-    let why = result.text.as_ref().map(|text| clean_line(text.raw(), 200)).unwrap_or_default();
-    let text = say!(en: "the PC did not do it: {why}", sv: "datorn gjorde det inte: {why}");
-    Err(Stop::new(Exit::Failed, text).into())
 }
 
 /// A file in memory that a PC cannot make as large as it likes.

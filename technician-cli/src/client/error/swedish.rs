@@ -1,8 +1,8 @@
 //! What went wrong, in Swedish; the English stands beside the variants.
 
-use distans_proto::inner::{Denied, DeniedBy};
+use distans_proto::inner::{Denied, DeniedBy, Outcome};
 
-use super::{Error, list};
+use super::{Error, detail, list};
 use crate::format;
 use crate::lang::{self, Lang};
 
@@ -65,6 +65,21 @@ impl Error {
                 "förbindelsen med {name} bröts och kom inte tillbaka inom {} ({cause}); det som kördes där kan ha fortsatt: se distans session log",
                 format::span(*waited)
             ),
+            Self::Left { name } => format!(
+                "lämnat utan svar: {name} går inte att nå; det som påbörjades där kan fortsätta tills den är tillbaka: se distans session log"
+            ),
+            Self::Unfinished { name, outcome, text } => {
+                let what = match outcome {
+                    Outcome::NotStarted => format!("{name} kunde inte påbörja det"),
+                    Outcome::Cancelled => format!("stoppat på {name}"),
+                    Outcome::TimedOut => format!("det tog för lång tid på {name} och stoppades"),
+                    Outcome::SessionEnded => format!("sessionen med {name} tog slut innan det var klart"),
+                    Outcome::Completed | Outcome::Unknown => {
+                        format!("{name} avbröts; om det hann bli klart är okänt, försök igen")
+                    }
+                };
+                what + &detail(text)
+            }
             Self::Protocol { who, what } => {
                 let who = if *who == "the PC" { "datorn" } else { "förmedlaren" };
                 format!("{who} följer inte protokollet: {what}; båda sidor kan behöva samma version")
