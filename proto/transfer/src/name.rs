@@ -68,7 +68,8 @@ pub fn key(name: &[u8], names: Names) -> Vec<u8> {
 }
 
 /// True if a link that says `target`, `depth` folders below the top of what is copied, stays
-/// inside it: relative, and never above the top on its way.
+/// inside it: relative, and never above the top on its way. Upwards only at its beginning: after a
+/// name, which may be a link itself, `..` leads from wherever that link leads.
 pub fn stays_inside(target: &[u8], depth: u32) -> bool {
     if target.is_empty() || target.len() > 4096 || target.contains(&0) {
         return false;
@@ -77,15 +78,13 @@ pub fn stays_inside(target: &[u8], depth: u32) -> bool {
     if target[0] == b'/' || target.contains(&b'\\') || target.contains(&b':') {
         return false;
     }
-    let mut depth = i64::from(depth);
-    target.split(|byte| *byte == b'/').all(|part| {
-        match part {
-            b"" | b"." => {}
-            b".." => depth -= 1,
-            _ => depth += 1,
-        }
-        depth >= 0
-    })
+    let mut parts = target.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
+    let mut up = 0;
+    let down = parts.by_ref().find(|part| {
+        up += u32::from(*part == b"..");
+        *part != b".."
+    });
+    up <= depth && (down.is_none() || parts.all(|part| part != b".."))
 }
 
 #[cfg(test)]
@@ -143,7 +142,13 @@ mod tests {
             (b"../other", 1, true),
             (b"../other", 0, false),
             (b"a/../../../x", 1, false),
-            (b"a/../../x", 1, true),
+            (b"a/../../x", 1, false),
+            (b"..", 1, true),
+            (b".././..//x/y", 2, true),
+            (b"../../x", 1, false),
+            // `a/b/up` may be a link to `../..`: then this is two folders above the top.
+            (b"a/b/up/../../x", 0, false),
+            (b"a/..", 1, false),
             (b"/etc/passwd", 5, false),
             (b"C:\\x", 5, false),
             (b"..\\..\\x", 5, false),

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use blake3::Hasher;
 use cap_fs_ext::{FollowSymlinks, MetadataExt, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::{Dir, OpenOptions};
-use distans_platform::files::set_mode;
+use distans_platform::files::{is_own, make_file_with, set_mode};
 use distans_proto::ops::files::{Begin, Time};
 
 /// A file of so many bytes or more can be resumed, and is on the disk before it gets its name.
@@ -68,16 +68,19 @@ pub fn look(dir: &Dir, name: &str, size: u64) -> Option<Kept> {
     (0 < offset && offset <= size).then_some(Kept { offset, hasher })
 }
 
-/// Opens a part that is there, unless somebody made it something else.
+/// Opens a part that is there, unless somebody made it something else, or made it at all: in a
+/// folder that several may write in, one of them could lay out a file under the part's name, and
+/// go on writing to what would have become the verified file.
 fn open(dir: &Dir, name: &str, write: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(write).follow(FollowSymlinks::No).nonblock(true);
     let file = dir.open_with(name, &options)?;
     let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.nlink() != 1 {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the part is no file of its own"));
+    let file = file.into_std();
+    if !metadata.is_file() || metadata.nlink() != 1 || !is_own(&file)? {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the part is no file of our own"));
     }
-    Ok(file.into_std())
+    Ok(file)
 }
 
 /// A file being written.
@@ -116,25 +119,27 @@ impl Part {
         let is_large = begin.size >= LARGE;
         let kept = kept.filter(|kept| begin.offset > 0 && kept.offset == begin.offset);
         let wanted = name.clone();
+        // Nobody sees more of a file under way than of the whole one.
+        let mode = begin.mode.unwrap_or(0o666) | 0o600;
         let (file, name) = match &kept {
-            _ if !is_large => fresh(dir)?,
+            _ if !is_large => fresh(dir, mode)?,
             Some(kept) => match open(dir, &name, true) {
                 Ok(file) if file.try_lock().is_ok() => (file, name),
                 // Another copy of the same file is under way, or was left without its line: it
                 // keeps its part, and ours begins as a copy of it.
-                Ok(other) => copied(dir, &other, kept)?,
+                Ok(other) => copied(dir, &other, kept, mode)?,
                 Err(error) => return Err(error),
             },
             None => match open(dir, &name, true) {
                 Ok(file) if file.try_lock().is_ok() => (file, name),
-                Ok(_) => fresh(dir)?,
+                Ok(_) => fresh(dir, mode)?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    let file = create(dir, &name)?;
+                    let file = create(dir, &name, mode)?;
                     // Nobody else knows it; if somebody was as quick, theirs is the lock.
-                    if file.try_lock().is_ok() { (file, name) } else { fresh(dir)? }
+                    if file.try_lock().is_ok() { (file, name) } else { fresh(dir, mode)? }
                 }
                 // Something else stands there: it stays, and we have another name.
-                Err(_) => fresh(dir)?,
+                Err(_) => fresh(dir, mode)?,
             },
         };
         let is_found = is_large && name == wanted;
@@ -223,20 +228,21 @@ impl Part {
     }
 }
 
-fn create(dir: &Dir, name: &str) -> io::Result<File> {
+fn create(dir: &Dir, name: &str, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
+    make_file_with(&mut options, mode);
     options.read(true).write(true).create_new(true).follow(FollowSymlinks::No);
     Ok(dir.open_with(name, &options)?.into_std())
 }
 
-fn fresh(dir: &Dir) -> io::Result<(File, String)> {
+fn fresh(dir: &Dir, mode: u32) -> io::Result<(File, String)> {
     let name = own_name();
-    Ok((create(dir, &name)?, name))
+    Ok((create(dir, &name, mode)?, name))
 }
 
 /// A part of our own that begins as another one does; the other may be written to at this moment.
-fn copied(dir: &Dir, other: &File, kept: &Kept) -> io::Result<(File, String)> {
-    let (file, name) = fresh(dir)?;
+fn copied(dir: &Dir, other: &File, kept: &Kept, mode: u32) -> io::Result<(File, String)> {
+    let (file, name) = fresh(dir, mode)?;
     let mut hasher = Hasher::new();
     let mut block = vec![0; 256 * 1024];
     let mut from = other.take(kept.offset);
@@ -363,6 +369,39 @@ mod tests {
         let mut part = Part::begin(&dir, name, &begin(LARGE, 0), None).expect("begun elsewhere");
         part.write(b"x").expect("written");
         assert_eq!(std::fs::read(folder.path().join("victim")).expect("read"), b"precious");
+    }
+
+    /// As whoever shares a folder with us could: the part's name can be worked out.
+    #[cfg(unix)]
+    #[test]
+    fn a_part_that_somebody_else_laid_out_does_not_become_the_file() {
+        let (folder, dir) = folder();
+        let name = part_name("file", LARGE, Time::default());
+        std::fs::write(folder.path().join(&name), "beginning").expect("written");
+        if std::os::unix::fs::chown(folder.path().join(&name), Some(65_534), None).is_err() {
+            return; // only root can give files away
+        }
+        assert!(look(&dir, &name, LARGE).is_none());
+        let bytes = vec![7; usize::try_from(LARGE).expect("small")];
+        let mut part = Part::begin(&dir, name.clone(), &begin(LARGE, 0), None).expect("begun elsewhere");
+        part.write(&bytes).expect("written");
+        let hash = *blake3::hash(&bytes).as_bytes();
+        part.finish(&dir, OsStr::new("file"), &begin(LARGE, 0), &hash).expect("whole");
+        assert_eq!(std::fs::read(folder.path().join("file")).expect("read"), bytes);
+        assert_eq!(std::fs::read(folder.path().join(name)).expect("untouched"), b"beginning");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_under_way_is_as_closed_as_the_whole_one() {
+        use std::os::unix::fs::PermissionsExt;
+        let (folder, dir) = folder();
+        for (size, mode) in [(3, 0o400), (LARGE, 0o600)] {
+            let private = Begin { mode: Some(mode), ..begin(size, 0) };
+            let part = Part::begin(&dir, part_name("x", size, Time::default()), &private, None).expect("begun");
+            let found = std::fs::metadata(folder.path().join(&part.name)).expect("there");
+            assert_eq!(found.permissions().mode() & 0o777, 0o600, "{size} bytes");
+        }
     }
 
     #[test]

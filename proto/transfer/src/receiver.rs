@@ -17,7 +17,7 @@ use distans_proto::ops::files::{Begin, Cause, End, FromReceiver, FromSender, Pro
 use crate::folders::{Folders, Id, as_file};
 use crate::part::{Kept, Part, Unfinished, part_name};
 use crate::trouble::{plain, problem, why};
-use crate::wire::{FrameReader, FrameWriter, In, Out, Unit};
+use crate::wire::{BLOCK, FrameReader, FrameWriter, In, Out, Unit};
 use crate::{Broken, FILES_LIMIT, UNDER_WAY, Verdict, Watch};
 
 /// Where things go.
@@ -263,6 +263,10 @@ impl<O: Out> Receiver<'_, O> {
     }
 
     fn hole(&mut self, count: u64) -> Result<(), Broken> {
+        // They cost the other end nothing and us a pass over each byte, which nobody can stop.
+        if count > BLOCK as u64 {
+            return Err(Broken::Protocol("more zero bytes at once than a block"));
+        }
         self.more(count, |part| part.hole(count))
     }
 

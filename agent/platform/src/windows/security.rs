@@ -7,7 +7,7 @@ use std::ptr;
 
 use windows_sys::Win32::Security::Authorization::{
     ConvertStringSecurityDescriptorToSecurityDescriptorW, GetNamedSecurityInfoW, GetSecurityInfo,
-    SDDL_REVISION_1, SE_FILE_OBJECT, SE_KERNEL_OBJECT,
+    SDDL_REVISION_1, SE_FILE_OBJECT, SE_KERNEL_OBJECT, SE_OBJECT_TYPE,
 };
 use windows_sys::Win32::Security::{
     ACCESS_ALLOWED_ACE, ACL, ACL_SIZE_INFORMATION, AclSizeInformation, DACL_SECURITY_INFORMATION, GetAce,
@@ -96,13 +96,22 @@ pub(crate) fn of_path(path: &Path) -> io::Result<Access> {
 
 /// Who owns a pipe: nobody can make one in another's name.
 pub(crate) fn owner_of(handle: BorrowedHandle<'_>) -> io::Result<Raw> {
+    owner(handle, SE_KERNEL_OBJECT)
+}
+
+/// Who owns an open file.
+pub(crate) fn owner_of_file(handle: BorrowedHandle<'_>) -> io::Result<Raw> {
+    owner(handle, SE_FILE_OBJECT)
+}
+
+fn owner(handle: BorrowedHandle<'_>, kind: SE_OBJECT_TYPE) -> io::Result<Raw> {
     let mut owner = ptr::null_mut();
     let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
     // SAFETY: the handle is open; the others are live variables or may be null.
     check_code(unsafe {
         GetSecurityInfo(
             handle.as_raw_handle(),
-            SE_KERNEL_OBJECT,
+            kind,
             OWNER_SECURITY_INFORMATION,
             &raw mut owner,
             ptr::null_mut(),

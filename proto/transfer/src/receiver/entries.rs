@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 
 use cap_fs_ext::DirExt;
 use cap_std::fs::Dir;
-use distans_platform::files::{Names, set_mode};
+use distans_platform::files::{Names, make_folder_with, set_mode};
 use distans_proto::ops::files::{Cause, File, Folder, FromReceiver, Link, Skip, SkipReason, Time, Want, Why};
 
 use super::{Numbered, Pending, Receiver, State};
@@ -70,7 +70,7 @@ impl<O: Out> Receiver<'_, O> {
             return self.room();
         }
         let made = self.name(folder.parent, parent.id, &folder.name).and_then(|name| {
-            let state = self.enter(parent, &name).map_err(|error| why(&error))?;
+            let state = self.enter(parent, &name, folder.mode).map_err(|error| why(&error))?;
             let id = self.folders.add(parent.id, name);
             let id = id.map_err(|error| told(Cause::TooMany, error.to_string()))?;
             Ok(Numbered { id, state })
@@ -99,7 +99,7 @@ impl<O: Out> Receiver<'_, O> {
     }
 
     /// Sees that a folder is there.
-    fn enter(&mut self, parent: Numbered, name: &OsStr) -> io::Result<State> {
+    fn enter(&mut self, parent: Numbered, name: &OsStr, mode: Option<u32>) -> io::Result<State> {
         if parent.state == State::Would {
             return Ok(State::Would);
         }
@@ -112,7 +112,8 @@ impl<O: Out> Receiver<'_, O> {
                 Err(error) => Err(error),
             };
         }
-        match dir.create_dir(name) {
+        // What is closed at its source is closed here while it is filled, too.
+        match dir.create_dir_with(name, &make_folder_with(mode.unwrap_or(0o777) | 0o700)) {
             Ok(()) => {
                 self.wrote = true;
                 Ok(State::Made)

@@ -136,6 +136,20 @@ fn a_link_is_not_written_through_and_leads_nowhere_itself() {
 }
 
 #[test]
+fn links_that_lead_out_together_are_not_made() {
+    let (folder, to) = places();
+    fs::write(folder.path().join("secret"), "x").expect("written");
+    let said = bytes(|says| {
+        says.folder(None, b"top").folder(Some(0), b"a").folder(Some(1), b"b");
+        says.link(Some(2), b"up", b"../..").link(Some(0), b"out", b"a/b/up/../../secret").over();
+    });
+    let (received, seen) = receive_bytes(said, &to, settings());
+    assert_eq!(received.expect("the rest goes on").notes, 1, "{:?}", seen.problems);
+    assert!(fs::read(to.join("top/out")).is_err());
+    assert_eq!(names(&to.join("top")), ["a"]);
+}
+
+#[test]
 fn no_more_than_was_announced() {
     let (_folder, to) = places();
     for (what, said) in [
@@ -174,6 +188,13 @@ fn no_more_than_was_announced() {
         breaks(said, &to);
         assert_eq!(names(&to), Vec::<String>::new(), "{what}");
     }
+}
+
+#[test]
+fn zeros_for_a_hundred_years_are_refused() {
+    let (_folder, to) = places();
+    let (size, zeros) = (u64::MAX, FromSender::Hole(u64::MAX));
+    breaks(bytes(|says| _ = says.file(None, b"f", size).begin(0, 0, size).say(&zeros)), &to);
 }
 
 #[test]
