@@ -1,6 +1,8 @@
 //! One sample of every message, with every optional field set somewhere.
 
+mod diagnosis;
 mod files;
+mod fleet;
 mod forward;
 mod look;
 mod people;
@@ -164,7 +166,8 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(technician_and_broker());
     samples.extend(end_to_end());
     samples.extend(operations());
-    samples.extend(diagnosis());
+    samples.extend(diagnosis::all());
+    samples.extend(fleet::all());
     samples.extend(on_the_pc());
     samples.extend(files::all());
     samples.extend(forward::all());
@@ -444,49 +447,11 @@ fn operations() -> Vec<Sample> {
         sample("op.input.done", OpInput::Done(Closed {})),
         sample("op.output.started", OpOutput::Started(Closed {})),
         sample("op.output.finished", OpOutput::Finished(op_result())),
+        sample("op.output.input_taken", OpOutput::InputTaken(1 << 40)),
         sample(
             "op.output.refused",
             OpOutput::Refused(Denied { by: DeniedBy::Policy, text: text("command is not granted") }),
         ),
-    ]
-}
-
-fn diagnosis() -> Vec<Sample> {
-    use distans_proto::ops::diagnose::facts::{CacheSize, Caches, Memory};
-    use distans_proto::ops::diagnose::{
-        Conclusion, Diagnose, Ending, Finding, Found, Nothing, Plan, Remedy, Report, Told,
-    };
-    use distans_proto::ops::repair::{Cache, FlushNames, PrintQueue, Repair};
-
-    let finding = |remedy| Finding {
-        severity: Severity::Critical,
-        rule: text("disk-nearly-full"),
-        evidence: text("C:\\ 2 % free"),
-        meaning: text("programs stop"),
-        advice: text("empty the bin"),
-        remedy,
-    };
-    let found = Found {
-        memory: Some(Memory { total: 16 << 30, available: 1 << 30, ..Memory::default() }),
-        caches: Some(Caches { caches: vec![CacheSize { cache: Cache::Packages, bytes: 7 }] }),
-        ..Found::default()
-    };
-    let report = Report {
-        probe: text("memory"),
-        millis: 12,
-        ending: Ending::Done,
-        text: None,
-        found: Some(found),
-        findings: vec![finding(None), finding(Some(Remedy::Restart(Nothing {})))],
-    };
-    let flush = Some(Remedy::Repair(Repair::FlushNames(FlushNames {})));
-    vec![
-        sample("diagnose.only", Diagnose { now: now(), only: Some(vec![text("disks")]) }),
-        sample("diagnose.plan", Told::Plan(Plan { probes: vec![text("disks"), text("names")] })),
-        sample("diagnose.report", Told::Report(Box::new(report))),
-        sample("diagnose.conclusion", Told::Conclusion(Conclusion { findings: vec![finding(flush)] })),
-        sample("repair.print_queue", Repair::ClearPrintQueue(PrintQueue { name: text("HP") })),
-        sample("repair.cache", Repair::FreeCache(Cache::Updates)),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! Looking around, the log, the live view.
 
+use distans_proto::inner::Op;
 use distans_proto::ops::look::{
     Account, Gateway, Interface, Load, LogEntry, Login, Logs, Look, Package, Process, ProcessState, Seen,
     Service, ServiceState, Snapshot, Socket, SortBy, StartMode, Top, TopChange,
@@ -140,6 +141,9 @@ pub(super) fn all() -> Vec<Sample> {
         NAMES.into_iter().zip(seen()).map(|(name, seen)| sample(name, seen)).collect();
     samples.extend([
         sample("look.users", Look::Users),
+        sample("op.look", Op::Look(Look::Net)),
+        sample("op.logs", Op::Logs(logs.clone())),
+        sample("op.top", Op::Top(top.clone())),
         sample("look.logs", logs),
         sample("look.entry", entry),
         sample("look.top", top.clone()),
