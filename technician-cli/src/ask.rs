@@ -112,9 +112,9 @@ where
         let asking = inquire::Select::new(&question, choices);
         match lang::current() {
             Lang::English => asking.prompt(),
-            Lang::Swedish => asking
-                .with_help_message("↑↓ flyttar, Enter väljer, skriv för att söka")
-                .prompt(),
+            Lang::Swedish => {
+                asking.with_help_message("↑↓ flyttar, Enter väljer, skriv för att söka").prompt()
+            }
         }
     })
     .await

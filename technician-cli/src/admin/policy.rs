@@ -10,6 +10,7 @@ use distans_trust::bundle::Bundle;
 use distans_trust::documents::{Document, Verified};
 use distans_trust::envelope::Envelope;
 use distans_trust::policy::Policy;
+use distans_trust::policy::recording::When;
 use distans_trust::store::Trust;
 use serde_json::json;
 
@@ -106,10 +107,21 @@ fn sign(app: &App, folder: &Folder, file: Option<&Path>) -> anyhow::Result<()> {
     if app.screen.json() {
         return Ok(app.screen.object(&json!({ "policy_version": version, "changed": changed }))?);
     }
+    if nobody_reads_recordings(&folder.trust()?) {
+        app.screen.warn(
+            "this policy records shells, and the root document names nobody who may read the recordings: until it does, PCs refuse every shell; make the audit key with distans admin recording key",
+        );
+    }
     let changed = if changed.is_empty() { "nothing".to_owned() } else { changed.join(", ") };
     app.screen.line(format!("signed policy version {version}; changed: {changed}"))?;
     app.screen.hint("next: distans admin policy publish");
     Ok(())
+}
+
+/// True if shells are recorded and no audit key is there to open the recordings.
+pub(super) fn nobody_reads_recordings(trust: &Trust) -> bool {
+    trust.policy().is_some_and(|policy| policy.recording.shell == When::Always)
+        && trust.root().audit_recipients.is_empty()
 }
 
 async fn publish(app: &App, folder: &Folder, out: Option<&Path>) -> anyhow::Result<()> {

@@ -164,6 +164,10 @@ async fn every_change_is_a_new_signed_version() {
     let trust = office.trust();
     assert_eq!(trust.policy().map(|policy| (policy.head.version, policy.technicians.len())), Some((6, 2)));
     assert!(office.org().join("public/policy-1.json").exists(), "old versions are kept");
+    // It records shells, which nobody can read yet.
+    assert!(super::policy::nobody_reads_recordings(&trust));
+    office.admin("recording key --unencrypted-demo-key").await.expect("made");
+    assert!(!super::policy::nobody_reads_recordings(&office.trust()));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use distans_trust::hash::Sha256;
 
 use super::{Desk, Error};
 use crate::home::names::Names;
+use crate::say;
 
 impl Desk {
     /// Books a visit; gives the entries that are now on the broker's disk. A made visit may take
@@ -64,9 +65,16 @@ fn no_such_site(name: &str, sites: &[Site]) -> Error {
     let near: Vec<String> =
         sites.iter().filter(alike).take(5).map(|site| format!("{} ({})", site.name, site.id)).collect();
     let hint = match (sites.is_empty(), near.is_empty()) {
-        (true, _) => "no sites are known yet: distans admin site import".to_owned(),
-        (false, true) => format!("{} sites are known; distans admin site list", sites.len()),
-        (false, false) => format!("did you mean {}?", near.join(", ")),
+        (true, _) => say!(
+            en: "no sites are known yet: distans admin site import",
+            sv: "inga platser är kända än: distans admin site import"
+        ),
+        (false, true) => say!(
+            en: "{} sites are known; distans admin site list",
+            sv: "{} platser är kända; distans admin site list",
+            sites.len()
+        ),
+        (false, false) => say!(en: "did you mean {}?", sv: "menade du {}?", near.join(", ")),
     };
     Error::NoSuchSite { name: name.into(), hint }
 }

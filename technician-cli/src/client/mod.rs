@@ -40,10 +40,10 @@ pub mod record;
 mod relay;
 pub mod session;
 mod settle;
-pub mod wake;
 #[cfg(test)]
 mod testing;
 pub mod tunnel;
+pub mod wake;
 pub mod watch;
 
 use std::sync::Arc;

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::attach::{Attachment, OpStream, refused};
 use super::feed::Feed;
 use super::{Error, Session};
+use crate::lang;
 
 /// Output is acknowledged as often as this part of the operation's window has come.
 const ACKNOWLEDGE: u64 = 8;
@@ -244,7 +245,11 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
 
     fn judge(&mut self, result: OpResult) -> Result<OpResult, Error> {
         if let Some(error) = self.sink_error.take() {
-            return Err(Error::Local { what: "the output could not be written here", error });
+            return Err(Error::Local {
+                what: lang::current()
+                    .pick("the output could not be written here", "utdata kunde inte skrivas här"),
+                error,
+            });
         }
         // What a PC that went down still had to say about it went down with it.
         let all_comes = !matches!(self.op, Op::Power(_));

@@ -24,6 +24,7 @@ use super::{Desk, Error, Notice, Target};
 use crate::format;
 use crate::home::HomeError;
 use crate::home::sessions::OpenSession;
+use crate::lang;
 
 /// How long a lost line is tried again: as long as the PC keeps the session.
 pub const RESUME_TIME: Duration = Duration::from_secs(300);
@@ -187,7 +188,8 @@ impl Session {
     pub async fn kept(&self) -> Result<(), Error> {
         match self.keeping.lock().await.take() {
             Some(keeping) => Ok(keeping.await.map_err(|error| Error::Local {
-                what: "the session could not be written down",
+                what: lang::current()
+                    .pick("the session could not be written down", "sessionen kunde inte sparas"),
                 error: std::io::Error::other(error),
             })??),
             None => Ok(()),

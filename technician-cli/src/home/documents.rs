@@ -12,6 +12,8 @@ use distans_trust::store::{Staged, Trust, TrustError};
 
 use super::{Guard, Home, HomeError};
 use crate::format;
+use crate::lang;
+use crate::say;
 
 const FILE: &str = "documents.json";
 
@@ -76,8 +78,9 @@ impl Home {
         };
         let other = bundle.roots.first().and_then(|root| Root::open_pinned(root).ok());
         if let Some(other) = other.filter(|other| other.document().head.org != *held.org()) {
-            return Err(HomeError::Rejected(format!(
-                "the bundle is of the organisation {}, and this folder belongs to {}; use another folder (--home) for it",
+            return Err(HomeError::Rejected(say!(
+                en: "the bundle is of the organisation {}, and this folder belongs to {}; use another folder (--home) for it",
+                sv: "bunten är från organisationen {}, och den här mappen hör till {}; använd en annan mapp (--home) för den",
                 other.document().head.org,
                 held.org()
             )));
@@ -102,19 +105,35 @@ impl Home {
 }
 
 fn rejected(error: &TrustError) -> HomeError {
-    let alarm = if error.is_alarm() { "; tell your administrator at once" } else { "" };
-    HomeError::Rejected(format!("the signed documents were refused: {error}{alarm}"))
+    HomeError::Rejected(if error.is_alarm() {
+        say!(
+            en: "the signed documents were refused: {error}; tell your administrator at once",
+            sv: "de signerade dokumenten godtogs inte: {error}; säg till din administratör genast"
+        )
+    } else {
+        say!(
+            en: "the signed documents were refused: {error}",
+            sv: "de signerade dokumenten godtogs inte: {error}"
+        )
+    })
 }
 
 /// Warnings about documents that are running out, from `stage` on.
 pub fn expiry_warnings(trust: &Trust, stage: Stage, now: Timestamp) -> Vec<String> {
     let root = &trust.root().head;
     let policy = trust.policy().map(|policy| &policy.head);
-    let heads = [("root document", Some(root)), ("policy", policy)];
+    let lang = lang::current();
+    let heads = [
+        (lang.pick("the root document", "rotdokumentet"), Some(root)),
+        (lang.pick("the policy", "policyn"), policy),
+    ];
     let mut warnings = Vec::new();
     for (name, head) in heads {
         let Some(head) = head else {
-            warnings.push(format!("no {name} is held; ask your administrator to publish one"));
+            warnings.push(say!(
+                en: "{name} is missing here; ask your administrator to publish it",
+                sv: "{name} saknas här; be din administratör publicera det"
+            ));
             continue;
         };
         let Some(warning) =
@@ -123,13 +142,15 @@ pub fn expiry_warnings(trust: &Trust, stage: Stage, now: Timestamp) -> Vec<Strin
             continue;
         };
         warnings.push(match warning.stage {
-            Stage::Expired => format!(
-                "the {name} (version {}) expired {}; ask your administrator for a new one",
+            Stage::Expired => say!(
+                en: "{name} (version {}) expired {}; ask your administrator for a new one",
+                sv: "{name} (version {}) gick ut {}; be din administratör om nytt",
                 head.version,
                 format::local(head.expires)
             ),
-            _ => format!(
-                "the {name} (version {}) expires {}, in {}; remind your administrator",
+            _ => say!(
+                en: "{name} (version {}) expires {}, in {}; remind your administrator",
+                sv: "{name} (version {}) går ut {}, om {}; påminn din administratör",
                 head.version,
                 format::local(head.expires),
                 format::span(warning.left)

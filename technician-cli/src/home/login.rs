@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::documents::Taken;
 use super::{Home, HomeError};
 use crate::base64_text;
+use crate::say;
 
 const LOGIN: &str = "login.json";
 const NEXT: &str = "next-login.json";
@@ -155,7 +156,12 @@ impl Home {
         let Some(pem) = &bundle.technician_certificate else {
             return Ok(Installed { documents, identity: None });
         };
-        let unreadable = |_| HomeError::Rejected("the certificate in the bundle cannot be read".into());
+        let unreadable = |_| {
+            HomeError::Rejected(say!(
+                en: "the certificate in the bundle cannot be read",
+                sv: "certifikatet i bunten går inte att läsa"
+            ))
+        };
         let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(unreadable)?;
         let identity = Snapshot::new(&trust)
             .technician(&certificate, CheckTime::exact(now))
@@ -171,16 +177,20 @@ impl Home {
             }
         }
         let key = key.ok_or_else(|| {
-            HomeError::Rejected(
-                "the certificate is for a key that was not made here; make a new request: distans login --request-out request.json".into(),
-            )
+            HomeError::Rejected(say!(
+                en: "the certificate is for a key that was not made here; make a new request: distans login --request-out request.json",
+                sv: "certifikatet gäller en nyckel som inte är skapad här; gör en ny begäran: distans login --request-out request.json"
+            ))
         })?;
         let broker = broker
             .or(next.and_then(|next| next.broker))
             .or_else(|| bundle.broker.clone())
             .or(before.map(|login| login.broker))
             .ok_or_else(|| {
-                HomeError::Rejected("the bundle does not name the broker; add --broker HOST:PORT".into())
+                HomeError::Rejected(say!(
+                    en: "the bundle does not name the broker; add --broker HOST:PORT",
+                    sv: "bunten säger inte vilken förmedlaren är; lägg till --broker VÄRD:PORT"
+                ))
             })?;
         let login = Login {
             technician: identity.id.clone(),
@@ -202,5 +212,8 @@ impl Home {
 }
 
 fn refused_certificate(error: &CertError) -> HomeError {
-    HomeError::Rejected(format!("the certificate in the bundle was refused: {error}"))
+    HomeError::Rejected(say!(
+        en: "the certificate in the bundle was refused: {error}",
+        sv: "certifikatet i bunten godtogs inte: {error}"
+    ))
 }

@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::event::{Event, what_to_open};
 use super::{Way, socks, udp};
 use crate::client::Error;
+use crate::say;
 
 /// How long a SOCKS client may take to say where it wants to go.
 const SOCKS_TIME: Duration = Duration::from_secs(10);
@@ -108,7 +109,11 @@ async fn to_anywhere(way: &Way, mut stream: TcpStream, peer: SocketAddr) {
             return (way.tell)(Event::Refused { from, to: "socks".into(), by: None, text });
         }
         Err(_) => {
-            let text = format!("it said nothing within {} seconds", SOCKS_TIME.as_secs());
+            let seconds = SOCKS_TIME.as_secs();
+            let text = say!(
+                en: "it said nothing within {seconds} seconds",
+                sv: "den sade inget inom {seconds} sekunder"
+            );
             return (way.tell)(Event::Refused { from: peer.to_string(), to: "socks".into(), by: None, text });
         }
     };

@@ -35,6 +35,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::client::operation::new_id;
 use crate::client::{Error, Session};
+use crate::lang;
 use event::{Event, Teller};
 
 /// How long connections may take to end when all of it ends.
@@ -171,7 +172,7 @@ pub async fn run(
                 Some(Ok(Err(error))) => failed = failed.or(Some(error)),
                 Some(Err(error)) => {
                     let error = std::io::Error::other(error);
-                    failed = failed.or(Some(Error::Local { what: "a forward broke off", error }));
+                    failed = failed.or(Some(Error::Local { what: lang::current().pick("a forward broke off", "en vidarekoppling bröts"), error }));
                 }
                 None => break,
             },

@@ -12,6 +12,7 @@ use super::Way;
 use super::event::Event;
 use super::local::{words, written};
 use crate::client::Error;
+use crate::say;
 
 /// Streams that wait at the PC.
 const WAITING: usize = 4;
@@ -77,7 +78,10 @@ async fn carry(way: &Way, tunnel: crate::client::tunnel::Tunnel, from: String, p
             return;
         }
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer within {} seconds", CONNECT.as_secs()),
+        Err(_) => {
+            let seconds = CONNECT.as_secs();
+            say!(en: "no answer within {seconds} seconds", sv: "inget svar inom {seconds} sekunder")
+        }
     };
     (way.tell)(Event::Refused { from, to, by: None, text: why });
 }

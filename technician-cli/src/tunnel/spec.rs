@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use crate::say;
+
 /// `[BIND:]PORT:HOST:PORT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spec {
@@ -19,7 +21,12 @@ pub struct Spec {
 /// # Errors
 /// What is wrong with it.
 pub fn spec(text: &str) -> Result<Spec, String> {
-    let shape = || format!("{text:?} is not [BIND:]LOCAL:HOST:PORT, as in 8080:10.1.2.3:80");
+    let shape = || {
+        say!(
+            en: "{text:?} is not [BIND:]LOCAL:HOST:PORT, as in 8080:10.1.2.3:80",
+            sv: "{text:?} är inte [BIND:]LOCAL:HOST:PORT, som 8080:10.1.2.3:80"
+        )
+    };
     let pieces = pieces(text).ok_or_else(shape)?;
     let (bind, listen, host, port) = match pieces.as_slice() {
         [listen, host, port] => (None, listen, host, port),
@@ -39,7 +46,12 @@ pub fn spec(text: &str) -> Result<Spec, String> {
 /// # Errors
 /// What is wrong with it.
 pub fn listen(text: &str) -> Result<SocketAddr, String> {
-    let shape = || format!("{text:?} is not [BIND:]PORT, as in 1080");
+    let shape = || {
+        say!(
+            en: "{text:?} is not [BIND:]PORT, as in 1080",
+            sv: "{text:?} är inte [BIND:]PORT, som 1080"
+        )
+    };
     match pieces(text).ok_or_else(shape)?.as_slice() {
         [port] => Ok(SocketAddr::new(bind_address(None)?, port_of(port, 0)?)),
         [bind, port] => Ok(SocketAddr::new(bind_address(Some(bind))?, port_of(port, 0)?)),
@@ -72,16 +84,24 @@ fn bind_address(text: Option<&str>) -> Result<IpAddr, String> {
     match text {
         None | Some("localhost") => Ok(Ipv4Addr::LOCALHOST.into()),
         Some("*") => Ok(Ipv4Addr::UNSPECIFIED.into()),
-        Some(text) => text
-            .parse()
-            .map_err(|_| format!("{text:?} is no address to listen on; give one of this machine's")),
+        Some(text) => text.parse().map_err(|_| {
+            say!(
+                en: "{text:?} is no address to listen on; give one of this machine's",
+                sv: "{text:?} är ingen adress att lyssna på; ange en av den här maskinens"
+            )
+        }),
     }
 }
 
 fn port_of(text: &str, least: u16) -> Result<u16, String> {
     let port = text.parse::<u16>().ok().filter(|port| *port >= least);
     let port = port.filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    port.ok_or_else(|| format!("{text:?} is no port; ports are {least} to 65535"))
+    port.ok_or_else(|| {
+        say!(
+            en: "{text:?} is no port; ports are {least} to 65535",
+            sv: "{text:?} är ingen port; portar är {least} till 65535"
+        )
+    })
 }
 
 #[cfg(test)]

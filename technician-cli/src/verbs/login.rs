@@ -15,6 +15,7 @@ use crate::failure::Stop;
 use crate::format;
 use crate::home::documents::{Taken, expiry_warnings};
 use crate::input;
+use crate::say;
 
 const EXAMPLES: &str = "\
 Two steps, with the administrator between them:
@@ -59,18 +60,23 @@ fn request(app: &App, login: Login) -> anyhow::Result<()> {
     match &login.request_out {
         Some(path) => {
             std::fs::write(path, format!("{text}\n"))
-                .with_context(|| format!("cannot write {}", path.display()))?;
+                .with_context(|| say!(en: "cannot write {}", sv: "kan inte skriva {}", path.display()))?;
             if app.screen.json() {
                 app.screen.object(&json!({ "technician": request.technician, "request": path }))?;
             } else {
-                app.screen.line(format!("wrote {}: send it to your administrator", path.display()))?;
+                app.screen.line(say!(
+                    en: "wrote {}: send it to your administrator",
+                    sv: "skrev {}: skicka den till din administratör",
+                    path.display()
+                ))?;
             }
         }
         None => app.screen.line(text)?,
     }
-    app.screen.hint(
-        "next: your administrator runs  distans admin technician certify FILE --out BUNDLE\n      and you run               distans login --bundle BUNDLE",
-    );
+    app.screen.hint(say!(
+        en: "next: your administrator runs  distans admin technician certify FILE --out BUNDLE\n      and you run               distans login --bundle BUNDLE",
+        sv: "sedan: din administratör kör  distans admin technician certify FIL --out BUNT\n       och du kör              distans login --bundle BUNT"
+    ));
     Ok(())
 }
 
@@ -79,8 +85,9 @@ fn install(app: &App, path: &std::path::Path, broker: Option<String>) -> anyhow:
     let bundle = Bundle::parse(&bytes).map_err(|error| {
         Stop::new(
             Exit::Usage,
-            format!(
-                "{} is no bundle: {error}; it is what distans admin technician certify wrote",
+            say!(
+                en: "{} is no bundle: {error}; it is what distans admin technician certify wrote",
+                sv: "{} är ingen bunt: {error}; den skrivs av distans admin technician certify",
                 path.display()
             ),
         )
@@ -100,21 +107,29 @@ fn install(app: &App, path: &std::path::Path, broker: Option<String>) -> anyhow:
         }))?;
     } else {
         if installed.documents == Taken::Pinned {
-            app.screen.line(format!(
-                "first contact with the organisation {}; its root key list has the fingerprint",
+            app.screen.line(say!(
+                en: "first contact with the organisation {}; its root key list has the fingerprint",
+                sv: "första kontakten med organisationen {}; dess lista över rotnycklar har fingeravtrycket",
                 trust.org()
             ))?;
             app.screen.line(format!("  {fingerprint}"))?;
-            app.screen.line("compare it once with your administrator's, by telephone or on paper")?;
+            app.screen.line(say!(
+                en: "compare it once with your administrator's, by telephone or on paper",
+                sv: "jämför det en gång med administratörens, per telefon eller på papper"
+            ))?;
         }
         match &installed.identity {
-            Some(identity) => app.screen.line(format!(
-                "logged in as {} until {} ({})",
+            Some(identity) => app.screen.line(say!(
+                en: "logged in as {} until {} ({})",
+                sv: "inloggad som {} till {} ({})",
                 identity.id,
                 format::local(identity.not_after),
                 format::span(identity.not_after.since(now))
             ))?,
-            None => app.screen.line("took the documents; the bundle holds no certificate")?,
+            None => app.screen.line(say!(
+                en: "took the documents; the bundle holds no certificate",
+                sv: "tog emot dokumenten; det finns inget certifikat i bunten"
+            ))?,
         }
     }
     for warning in expiry_warnings(&trust, Stage::Half, now) {
@@ -133,6 +148,9 @@ pub fn broker_address(text: &str) -> Result<String, String> {
         .filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
     match parts {
         Some(_) => Ok(text.to_owned()),
-        None => Err("an address looks like distans.example.se:4433".into()),
+        None => Err(say!(
+            en: "an address looks like distans.example.se:4433",
+            sv: "en adress ser ut som distans.example.se:4433"
+        )),
     }
 }

@@ -25,7 +25,7 @@ pub struct Man {
 /// # Errors
 /// If the folder cannot be written.
 pub fn perform(app: &App, man: &Man) -> anyhow::Result<()> {
-    let cannot = || format!("cannot write {}", man.out.display());
+    let cannot = || say!(en: "cannot write {}", sv: "kan inte skriva {}", man.out.display());
     std::fs::create_dir_all(&man.out).with_context(cannot)?;
     clap_mangen::generate_to(help::command(), &man.out).with_context(cannot)?;
     let page = man.out.join("distans.1");

@@ -9,6 +9,7 @@ use super::App;
 use super::pcs::{as_json, noted, state};
 use crate::client::Desk;
 use crate::format;
+use crate::lang::{self, Lang};
 use crate::say;
 use crate::screen::{Row, Screen, Tone};
 
@@ -60,31 +61,56 @@ pub async fn perform(app: &App, pc: Pc) -> anyhow::Result<()> {
     let now = format::now();
     let since = match device.since {
         Some(since) if device.online => {
-            format!("since {} ({})", format::local(since), format::span(now.since(since)))
+            say!(
+                en: "since {} ({})",
+                sv: "sedan {} ({})",
+                format::local(since),
+                format::span(now.since(since))
+            )
         }
-        Some(since) => format!("last seen {} ({})", format::local(since), format::ago(since, now)),
+        Some(since) => say!(
+            en: "last seen {} ({})",
+            sv: "senast sedd {} ({})",
+            format::local(since),
+            format::ago(since, now)
+        ),
         None => String::new(),
     };
+    let lang = lang::current();
     let identity = match identity {
-        Ok(_) => app.screen.paint(Tone::Good, "enrolled with a token of your organisation, verified here"),
-        Err(error) => app.screen.paint(Tone::Bad, &error.to_string()),
+        Ok(_) => {
+            let text = say!(
+                en: "enrolled with a token of your organisation, verified here",
+                sv: "ansluten med en av din organisations koder, kontrollerat här"
+            );
+            app.screen.paint(Tone::Good, &text)
+        }
+        Err(error) => app.screen.paint(Tone::Bad, &error.say()),
     };
-    let confirmed = if device.confirmed { String::new() } else { " (unconfirmed)".into() };
+    let confirmed = if device.confirmed { "" } else { lang.pick(" (unconfirmed)", " (obekräftad)") };
+    let not_placed = || say!(en: "not placed yet", sv: "inte placerad än");
+    let site = device.site.as_ref().map_or_else(not_placed, ToString::to_string);
     app.screen.pairs(&[
-        ("PC", format!("{}{confirmed}", device.hostname)),
+        (lang.pick("PC", "dator"), format!("{}{confirmed}", device.hostname)),
         ("id", device.id.to_string()),
-        ("state", format!("{} {since}", state(app.screen, &device))),
-        ("site", device.site.as_ref().map_or_else(|| "not placed yet".into(), ToString::to_string)),
-        ("municipality", device.municipality.as_ref().map(ToString::to_string).unwrap_or_default()),
-        ("group", device.group.to_string()),
-        ("enrolled", format::local(device.enrolled)),
-        ("identity", identity),
-        ("findings", findings(&device)),
+        (lang.pick("state", "läge"), format!("{} {since}", state(app.screen, &device))),
+        (lang.pick("site", "plats"), site),
+        (
+            lang.pick("municipality", "kommun"),
+            device.municipality.as_ref().map(ToString::to_string).unwrap_or_default(),
+        ),
+        (lang.pick("group", "grupp"), device.group.to_string()),
+        (lang.pick("enrolled", "anslöts"), format::local(device.enrolled)),
+        (lang.pick("identity", "identitet"), identity),
+        (lang.pick("findings", "fynd"), findings(&device)),
     ])?;
     match &device.facts {
         Some(facts) => show_facts(app.screen, facts),
         None => {
-            app.screen.hint("no inventory from this PC yet");
+            app.screen.hint(say!(
+                en: "no inventory from this PC yet",
+                sv: "datorn har inte berättat om sig själv än"
+            ));
             Ok(())
         }
     }
@@ -110,31 +136,44 @@ pub fn show_facts(screen: Screen, facts: &Facts) -> anyhow::Result<()> {
     let text = |value: &Option<distans_proto::text::Untrusted>| {
         value.as_ref().map(ToString::to_string).unwrap_or_default()
     };
-    let memory =
-        format!("{} free of {}", format::bytes(facts.memory_available), format::bytes(facts.memory_total));
+    let memory = say!(
+        en: "{} free of {}",
+        sv: "{} ledigt av {}",
+        format::bytes(facts.memory_available),
+        format::bytes(facts.memory_total)
+    );
     let swap = match facts.swap_total {
         0 => String::new(),
-        total => format!("{} used of {}", format::bytes(facts.swap_used), format::bytes(total)),
+        total => {
+            let (used, total) = (format::bytes(facts.swap_used), format::bytes(total));
+            say!(en: "{used} used of {total}", sv: "{used} använt av {total}")
+        }
     };
+    let lang = lang::current();
     let restart = match facts.restart_pending {
-        Some(true) => "pending",
-        Some(false) => "not pending",
+        Some(true) => lang.pick("pending", "behövs"),
+        Some(false) => lang.pick("not pending", "behövs inte"),
         None => "",
     };
     let addresses: Vec<String> = facts.addresses.iter().map(ToString::to_string).collect();
+    let as_of = format::local(facts.at);
+    let as_of = say!(en: "{as_of} by its own clock", sv: "{as_of} enligt dess egen klocka");
+    let processor = say!(en: "{} ({} logical)", sv: "{} ({} logiska)", facts.cpu, facts.cpu_count);
+    let nobody = || say!(en: "nobody", sv: "ingen");
+    let user = facts.user.as_ref().map_or_else(nobody, ToString::to_string);
     screen.line("")?;
     screen.pairs(&[
-        ("as of", format!("{} by its own clock", format::local(facts.at))),
+        (lang.pick("as of", "gällde"), as_of),
         ("system", facts.os.to_string()),
-        ("kernel", text(&facts.kernel)),
-        ("model", text(&facts.model)),
-        ("processor", format!("{} ({} logical)", facts.cpu, facts.cpu_count)),
-        ("memory", memory),
-        ("swap", swap),
-        ("addresses", addresses.join(", ")),
-        ("signed in", facts.user.as_ref().map_or_else(|| "nobody".into(), ToString::to_string)),
-        ("up for", format::span(std::time::Duration::from_secs(facts.uptime_s))),
-        ("restart", restart.into()),
+        (lang.pick("kernel", "kärna"), text(&facts.kernel)),
+        (lang.pick("model", "modell"), text(&facts.model)),
+        ("processor", processor),
+        (lang.pick("memory", "minne"), memory),
+        (lang.pick("swap", "växlingsutrymme"), swap),
+        (lang.pick("addresses", "adresser"), addresses.join(", ")),
+        (lang.pick("signed in", "inloggad"), user),
+        (lang.pick("up for", "igång i"), format::span(std::time::Duration::from_secs(facts.uptime_s))),
+        (lang.pick("restart", "omstart"), restart.into()),
         ("agent", format!("{} ({})", facts.agent_version, facts.target)),
     ])?;
     if !facts.disks.is_empty() {
@@ -145,10 +184,14 @@ pub fn show_facts(screen: Screen, facts: &Facts) -> anyhow::Result<()> {
                 disk.file_system.to_string(),
                 format::bytes(disk.total),
                 format::bytes(disk.available),
-                if disk.read_only { "read-only".into() } else { String::new() },
+                if disk.read_only { say!(en: "read-only", sv: "skrivskyddad") } else { String::new() },
             ])
         });
-        screen.table(&["DISK", "TYPE", ">SIZE", ">FREE", "NOTE"], rows)?;
+        let head = match lang {
+            Lang::English => ["DISK", "TYPE", ">SIZE", ">FREE", "NOTE"],
+            Lang::Swedish => ["DISK", "TYP", ">STORLEK", ">LEDIGT", "ANMÄRKNING"],
+        };
+        screen.table(&head, rows)?;
     }
     Ok(())
 }

@@ -110,7 +110,7 @@ pub fn show(app: &App, mut devices: Vec<Device>) -> anyhow::Result<()> {
     let rows = devices.iter().map(|device| {
         let cells = vec![
             device.hostname.to_string(),
-            if device.online { "online".into() } else { "offline".into() },
+            presence(device).to_owned(),
             device.since.map(|since| format::span(now.since(since))).unwrap_or_default(),
             device.site.as_ref().map(ToString::to_string).unwrap_or_default(),
             device.municipality.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -148,7 +148,12 @@ pub fn noted(noted: &Noted) -> String {
 
 /// `online` or `offline`, coloured.
 pub fn state(screen: Screen, device: &Device) -> String {
-    if device.online { screen.paint(Tone::Good, "online") } else { screen.paint(Tone::Quiet, "offline") }
+    screen.paint(if device.online { Tone::Good } else { Tone::Quiet }, presence(device))
+}
+
+fn presence(device: &Device) -> &'static str {
+    let lang = lang::current();
+    if device.online { lang.pick("online", "uppkopplad") } else { lang.pick("offline", "nedkopplad") }
 }
 
 /// A PC's fields in JSON, the same in `pcs` and `pc`.

@@ -20,6 +20,7 @@ use super::reach::{self, SessionOptions};
 use crate::client::Error;
 use crate::exit::{self, Exit};
 use crate::failure::Stop;
+use crate::lang;
 use crate::say;
 use crate::screen::Failure;
 use output::{Lines, Output};
@@ -108,7 +109,11 @@ pub async fn perform(app: &App, run: Run) -> anyhow::Result<i32> {
         let finished = output.finish().await;
         result.and_then(|result| match finished {
             Ok(()) => Ok(result),
-            Err(error) => Err(Error::Local { what: "the output could not be written here", error }),
+            Err(error) => Err(Error::Local {
+                what: lang::current()
+                    .pick("the output could not be written here", "utdata kunde inte skrivas här"),
+                error,
+            }),
         })
     };
     watcher.abort();
@@ -128,8 +133,9 @@ pub async fn perform(app: &App, run: Run) -> anyhow::Result<i32> {
 pub(super) fn check(command: &[String]) -> anyhow::Result<()> {
     let (count, bytes) = ARGUMENTS_LIMIT;
     if command.len() > count || command.iter().map(String::len).sum::<usize>() > bytes {
-        let text = format!(
-            "a command may have {count} arguments and {bytes} bytes; send larger things through standard input"
+        let text = say!(
+            en: "a command may have {count} arguments and {bytes} bytes; send larger things through standard input",
+            sv: "ett kommando får ha {count} argument och {bytes} byte; skicka större saker genom standard input"
         );
         return Err(Stop::new(Exit::Usage, text).into());
     }

@@ -19,6 +19,7 @@ use super::{App, notices, run};
 use crate::client::{Error, Io, Listener, Notice, Session};
 use crate::exit::{self, Exit};
 use crate::failure::Stop;
+use crate::lang;
 use crate::say;
 use crate::screen::Failure;
 use crate::terminal::keys::{Keys, Wish};
@@ -111,7 +112,10 @@ async fn on_stage(
     message: ShellMessage,
     teller: &Teller,
 ) -> Result<Option<OpResult>, Error> {
-    let local = |error| Error::Local { what: "the terminal cannot be used", error };
+    let local = |error| Error::Local {
+        what: lang::current().pick("the terminal cannot be used", "terminalen går inte att använda"),
+        error,
+    };
     let mut signals = Signals::listen().map_err(local)?;
     let mut resizes = Resizes::listen().map_err(local)?;
     let (size, sizes) = watch::channel(message.size);

@@ -125,9 +125,10 @@ pub fn words(value: &impl serde::Serialize) -> String {
 fn row(entry: &EntryRecord, names: &SiteNames) -> Row {
     let place = entry.site.as_ref().map(|site| names.get(site).cloned().unwrap_or_else(|| site.to_string()));
     let note = match (&entry.reversed_by, &entry.reverses) {
-        (Some(_), _) => "reversed".to_owned(),
+        (Some(_), _) => say!(en: "reversed", sv: "återtaget"),
         (None, Some(target)) => {
-            format!("takes back {}", target.to_string().chars().take(8).collect::<String>())
+            let target: String = target.to_string().chars().take(8).collect();
+            say!(en: "takes back {target}", sv: "tar tillbaka {target}")
         }
         _ => entry.reason.as_ref().map(words).unwrap_or_default(),
     };

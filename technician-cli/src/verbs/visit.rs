@@ -176,7 +176,7 @@ impl From<ChannelName> for Channel {
 pub fn date(text: &str) -> Result<String, String> {
     match text.parse::<jiff::civil::Date>() {
         Ok(date) if date.to_string() == text => Ok(text.to_owned()),
-        _ => Err("a date looks like 2026-03-31".into()),
+        _ => Err(say!(en: "a date looks like 2026-03-31", sv: "ett datum ser ut som 2026-03-31")),
     }
 }
 

@@ -99,14 +99,15 @@ fn swedish_denied(denied: &Denied) -> String {
         DeniedBy::NobodyToAsk => "personen vid datorn måste tillfrågas, och ingen finns att fråga",
         DeniedBy::Role => "ditt certifikat eller din roll tillåter det inte",
         DeniedBy::Policy => "policyn tillåter det inte",
-        DeniedBy::State => "datorn kan inte avgöra det nu",
+        DeniedBy::State => "datorn kan inte göra det nu",
         DeniedBy::Session => "sessionen är slut",
         DeniedBy::Limit => "en gräns på datorn är nådd",
     };
     match denied.by {
         DeniedBy::Person | DeniedBy::Silence | DeniedBy::NobodyToAsk => who.to_owned(),
         _ if denied.text.is_empty() => who.to_owned(),
-        _ => format!("{who}: {}", denied.text),
+        // The reason in its own words, which are English.
+        _ => format!("{who}; datorn säger: {}", denied.text),
     }
 }
 
@@ -118,6 +119,9 @@ mod tests {
     fn what_the_pc_says_is_quoted_and_cleaned() {
         let denied = |by, text: &str| Error::Denied(Denied { by, text: text.into() }).swedish();
         assert_eq!(denied(DeniedBy::Person, "the person said no"), "personen vid datorn sade nej");
-        assert_eq!(denied(DeniedBy::Policy, "x\u{1b}[2J"), "policyn tillåter det inte: x\u{fffd}[2J");
+        assert_eq!(
+            denied(DeniedBy::Policy, "x\u{1b}[2J"),
+            "policyn tillåter det inte; datorn säger: x\u{fffd}[2J"
+        );
     }
 }

@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Error, Io, Session, Sink, Stream};
+use crate::lang;
 
 /// Times a copy is begun again with nothing gained in between.
 const FRUITLESS: u32 = 3;
@@ -160,8 +161,10 @@ async fn once<W: Watch + 'static>(
         size: None,
     };
     let performed = Box::pin(session.perform(op, io)).await;
-    let worked =
-        working.await.map_err(|error| Error::Local { what: "the copy", error: io::Error::other(error) })?;
+    let worked = working.await.map_err(|error| Error::Local {
+        what: lang::current().pick("the copy", "kopieringen"),
+        error: io::Error::other(error),
+    })?;
     match (worked, performed) {
         (Err(Broken::Protocol(what)), _) => Err(CopyError::Hostile(what)),
         (_, Err(error)) => Err(error.into()),

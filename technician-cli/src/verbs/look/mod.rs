@@ -34,6 +34,7 @@ use crate::client::operation::Io;
 use crate::client::{Discard, Error, Session, Sink, Stream};
 use crate::exit::Exit;
 use crate::failure::Stop;
+use crate::lang;
 use crate::say;
 
 /// Most bytes of one answer: far more than any honest list.
@@ -70,7 +71,10 @@ impl<S: Sink> Sink for Bounded<S> {
 
 /// What an answer without end is called.
 fn given_up() -> Error {
-    Error::Local { what: "the answer was given up", error: endless() }
+    Error::Local {
+        what: lang::current().pick("the answer was given up", "svaret väntades inte ut"),
+        error: endless(),
+    }
 }
 
 fn endless() -> io::Error {

@@ -4,6 +4,8 @@ use distans_proto::time::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::{SignedDuration, ZonedDateTime};
 
+use crate::say;
+
 /// The moment that `text` means at `now`, in the time zone of `now`.
 ///
 /// # Errors
@@ -11,7 +13,12 @@ use jiff::{SignedDuration, ZonedDateTime};
 pub fn parse(text: &str, now: &ZonedDateTime) -> Result<Timestamp, String> {
     let text = text.trim();
     found(text, now).map(|moment| Timestamp::from_micros(moment.timestamp().as_microsecond())).ok_or_else(
-        || format!("{text:?} is no time; give 2h, 30min, today, yesterday, 10:00 or 2026-11-24T10:00"),
+        || {
+            say!(
+                en: "{text:?} is no time; give 2h, 30min, today, yesterday, 10:00 or 2026-11-24T10:00",
+                sv: "{text:?} är ingen tid; ange 2h, 30min, idag, igår, 10:00 eller 2026-11-24T10:00"
+            )
+        },
     )
 }
 

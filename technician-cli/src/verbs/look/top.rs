@@ -74,7 +74,7 @@ pub struct Top {
 
 /// Seconds as milliseconds.
 fn interval(text: &str) -> Result<u32, String> {
-    let wrong = || "give seconds from 0.5 to 60".to_owned();
+    let wrong = || say!(en: "give seconds from 0.5 to 60", sv: "ange sekunder från 0.5 till 60");
     let (whole, part) = text.split_once(['.', ',']).unwrap_or((text, "0"));
     if part.is_empty() || part.len() > 3 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(wrong());

@@ -102,8 +102,14 @@ async fn ended(desk: &Desk, show: &Show<'_>, was: &Was, order: &Down) -> anyhow:
     let outcome = desk.receipt_of(was.session, order.op).await?;
     let text = match outcome {
         Some(Outcome::Completed) => None,
-        Some(_) => Some("the PC's receipt does not say that it restarted"),
-        None => Some("the PC is back, and has not handed in the receipt that tells whether it restarted"),
+        Some(_) => Some(say!(
+            en: "the PC's receipt does not say that it restarted",
+            sv: "datorns kvitto säger inte att den startade om"
+        )),
+        None => Some(say!(
+            en: "the PC is back, and has not handed in the receipt that tells whether it restarted",
+            sv: "datorn är tillbaka men har inte lämnat kvittot som säger om den startade om"
+        )),
     };
     let outcome = outcome.unwrap_or(Outcome::Unknown);
     let result = OpResult { outcome, exit: None, bytes: 0, text: text.map(Into::into) };

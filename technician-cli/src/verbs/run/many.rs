@@ -25,6 +25,7 @@ use crate::client::{Desk, Error, Session};
 use crate::exit::Exit;
 use crate::failure::{self, Stop};
 use crate::format;
+use crate::lang;
 use crate::say;
 use crate::verbs::App;
 use crate::verbs::reach::{self, SessionOptions};
@@ -250,7 +251,10 @@ async fn on_one(
 
 async fn run(common: &Common, index: usize, session: &Session, name: &str) -> Result<OpResult, Error> {
     let (message, cancel) = (common.message.clone(), common.cancel.clone());
-    let written = |error| Error::Local { what: "the output could not be written here", error };
+    let written = |error| Error::Local {
+        what: lang::current().pick("the output could not be written here", "utdata kunde inte skrivas här"),
+        error,
+    };
     if common.app.screen.json() {
         let lines = Lines { who: Some(json!({ "pc": session.target().id, "name": name })) };
         return session.run(message, None::<Empty>, lines, cancel).await;

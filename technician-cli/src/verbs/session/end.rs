@@ -275,8 +275,10 @@ fn reference(kept: &OpenSession) -> String {
 fn again(kept: &OpenSession, avoided: &Avoided) -> String {
     let site = avoided.site.as_ref().map(|site| format!(" --site {site}")).unwrap_or_default();
     let same_day = if avoided.urgency == Urgency::SameDay { " --same-day" } else { "" };
-    format!(
-        "the session is over, but the avoided visit may not be booked; this books it, and never twice: \
+    say!(
+        en: "the session is over, but the avoided visit may not be booked; this books it, and never twice: \
+         distans visit avoided --pc {}{site} --ticket \"{}\" --channel remote --reason {}{same_day}",
+        sv: "sessionen är slut, men det undvikna besöket är kanske inte bokat; det här bokar det, och aldrig två gånger: \
          distans visit avoided --pc {}{site} --ticket \"{}\" --channel remote --reason {}{same_day}",
         kept.device,
         reference(kept),

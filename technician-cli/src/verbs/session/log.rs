@@ -1,9 +1,11 @@
 //! `distans session log ID`: what was granted and done, signed by both sides.
 
 use clap::Args;
+use distans_e2e::receipt::EndReason;
 use distans_proto::desk::{SessionFilter, SessionSummary};
 use distans_proto::enrol::RefusalCode;
 use distans_proto::ids::SessionId;
+use distans_proto::inner::Outcome;
 use serde_json::json;
 
 use super::open::consent_words;
@@ -12,6 +14,8 @@ use crate::client::{Desk, Error};
 use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::format;
+use crate::lang::{self, Lang};
+use crate::say;
 use crate::screen::{Row, Screen, Tone};
 use crate::verbs::trips::words;
 use crate::verbs::{App, reach};
@@ -47,13 +51,20 @@ async fn no_record(app: &App, desk: &Desk, id: SessionId) -> anyhow::Result<Stop
     let is_known = is_open_here || sessions(desk).await?.iter().any(|session| session.id == id);
     let text = match (is_open_here, is_known) {
         (true, _) => {
-            format!("session {id} is still open; its record is made at its end: distans session end {id}")
+            say!(
+                en: "session {id} is still open; its record is made at its end: distans session end {id}",
+                sv: "sessionen {id} är öppen än; journalen blir till när den avslutas: distans session end {id}"
+            )
         }
-        (false, true) => format!(
-            "no record of session {id} has arrived yet: it is still open, or its PC hands the record in when it is online again"
+        (false, true) => say!(
+            en: "no record of session {id} has arrived yet: it is still open, or its PC hands the record in when it is online again",
+            sv: "ingen journal för sessionen {id} har kommit in än: den är öppen, eller så lämnar datorn in journalen när den är uppkopplad igen"
         ),
         (false, false) => {
-            format!("no session of your groups has the id {id}; distans session list --limit 1000 shows them")
+            say!(
+                en: "no session of your groups has the id {id}; distans session list --limit 1000 shows them",
+                sv: "ingen session i dina grupper har id {id}; distans session list --limit 1000 visar dem"
+            )
         }
     };
     Ok(Stop::new(Exit::NotFound, text))
@@ -74,12 +85,18 @@ async fn full_id(desk: &Desk, text: &str) -> anyhow::Result<SessionId> {
         (Some(session), None) => Ok(session.id),
         (None, _) => Err(Stop::new(
             Exit::NotFound,
-            format!("no session begins with {wanted}; distans session list shows them"),
+            say!(
+                en: "no session begins with {wanted}; distans session list shows them",
+                sv: "ingen session börjar med {wanted}; distans session list visar dem"
+            ),
         )
         .into()),
         (Some(_), Some(_)) => Err(Stop::new(
             Exit::NotFound,
-            format!("several sessions begin with {wanted}; say more of the id"),
+            say!(
+                en: "several sessions begin with {wanted}; say more of the id",
+                sv: "flera sessioner börjar med {wanted}; ange mer av id:t"
+            ),
         )
         .into()),
     }
@@ -106,54 +123,99 @@ pub(super) fn show(screen: Screen, record: &Verified) -> anyhow::Result<()> {
         }))?;
         return Ok(());
     }
-    let good = |text: &str| screen.paint(Tone::Good, text);
-    let signed = match (record.grant_countersigned, record.receipt_countersigned) {
-        (true, true) => good("by the PC and by the technician; all signatures hold"),
-        (_, false) => format!(
-            "{}; {}",
-            good("by the PC; its signatures hold"),
-            screen.paint(Tone::Careful, "the technician was gone at the end and did not sign the receipt")
-        ),
-        (false, true) => format!(
-            "{}; {}",
-            good("by the PC; its signatures hold"),
-            screen.paint(Tone::Bad, "the technician did not sign the grant")
-        ),
-    };
+    let lang = lang::current();
+    let policy = say!(
+        en: "version {} at the start, {} at the end",
+        sv: "version {} i början, {} i slutet",
+        grant.policy_version,
+        receipt.policy_version
+    );
+    let lasted = format::span(receipt.end.since(receipt.start));
     screen.pairs(&[
         ("session", grant.session.to_string()),
-        ("PC", grant.device.to_string()),
-        ("technician", grant.technician.to_string()),
-        ("allowed", grant.scopes.to_string()),
-        ("consent", consent_words(grant)),
-        ("from", format::local(receipt.start)),
-        (
-            "to",
-            format!("{} ({})", format::local(receipt.end), format::span(receipt.end.since(receipt.start))),
-        ),
-        ("end", receipt.reason.words().into()),
-        (
-            "policy",
-            format!("version {} at the start, {} at the end", grant.policy_version, receipt.policy_version),
-        ),
-        ("signed", signed),
-        ("receipt", record.receipt.sha256().to_string()),
+        (lang.pick("PC", "dator"), grant.device.to_string()),
+        (lang.pick("technician", "tekniker"), grant.technician.to_string()),
+        (lang.pick("allowed", "tillåtet"), grant.scopes.to_string()),
+        (lang.pick("consent", "samtycke"), consent_words(grant)),
+        (lang.pick("from", "från"), format::local(receipt.start)),
+        (lang.pick("to", "till"), format!("{} ({lasted})", format::local(receipt.end))),
+        (lang.pick("end", "slut"), end_words(receipt.reason).into()),
+        ("policy", policy),
+        (lang.pick("signed", "signerad"), signed(screen, record)),
+        (lang.pick("receipt", "kvitto"), record.receipt.sha256().to_string()),
     ])?;
     screen.line("")?;
     if receipt.operations.is_empty() {
-        screen.line("nothing was done")?;
+        screen.line(lang.pick("nothing was done", "inget gjordes"))?;
         return Ok(());
     }
     let rows = receipt.operations.iter().enumerate().map(|(index, line)| {
         Row::from(vec![
             (index + 1).to_string(),
             words(&line.kind),
-            words(&line.outcome),
+            outcome_words(line.outcome).into(),
             line.exit.map(|code| code.to_string()).unwrap_or_default(),
             format::bytes(line.bytes),
             line.summary.to_string().chars().take(16).collect(),
         ])
     });
-    screen.table(&[">#", "OPERATION", "OUTCOME", ">EXIT", ">OUTPUT", "COMMITMENT"], rows)?;
+    let head = match lang {
+        Lang::English => [">#", "OPERATION", "OUTCOME", ">EXIT", ">OUTPUT", "COMMITMENT"],
+        Lang::Swedish => [">#", "ÅTGÄRD", "RESULTAT", ">SLUTKOD", ">UTDATA", "KONTROLLSUMMA"],
+    };
+    screen.table(&head, rows)?;
     Ok(())
+}
+
+/// Who signed, in words.
+fn signed(screen: Screen, record: &Verified) -> String {
+    let good = |english, swedish| screen.paint(Tone::Good, lang::current().pick(english, swedish));
+    let by_pc = || good("by the PC; its signatures hold", "av datorn; dess signaturer håller");
+    let (missing, tone) = match (record.grant_countersigned, record.receipt_countersigned) {
+        (true, true) => {
+            return good(
+                "by the PC and by the technician; all signatures hold",
+                "av datorn och av teknikern; alla signaturer håller",
+            );
+        }
+        (_, false) => (
+            say!(
+                en: "the technician was gone at the end and did not sign the receipt",
+                sv: "teknikern var borta vid slutet och signerade inte kvittot"
+            ),
+            Tone::Careful,
+        ),
+        (false, true) => (
+            say!(en: "the technician did not sign the grant", sv: "teknikern signerade inte medgivandet"),
+            Tone::Bad,
+        ),
+    };
+    format!("{}; {}", by_pc(), screen.paint(tone, &missing))
+}
+
+/// Why a session ended, in words.
+fn end_words(reason: EndReason) -> &'static str {
+    let swedish = match reason {
+        EndReason::Technician => "teknikern avslutade den",
+        EndReason::Person => "personen vid datorn stoppade den",
+        EndReason::Expired => "tiden var slut",
+        EndReason::Abandoned => "teknikern kom inte tillbaka",
+        EndReason::Revoked => "teknikerns rättigheter togs bort",
+        EndReason::Violation => "protokollet bröts",
+        EndReason::AgentStopped => "agenten stoppades",
+    };
+    lang::current().pick(reason.words(), swedish)
+}
+
+/// How an operation ended, in words.
+fn outcome_words(outcome: Outcome) -> &'static str {
+    let lang = lang::current();
+    match outcome {
+        Outcome::Completed => lang.pick("completed", "klart"),
+        Outcome::NotStarted => lang.pick("not started", "startade inte"),
+        Outcome::Cancelled => lang.pick("cancelled", "avbrutet"),
+        Outcome::TimedOut => lang.pick("timed out", "tiden gick ut"),
+        Outcome::SessionEnded => lang.pick("session ended", "sessionen tog slut"),
+        Outcome::Unknown => lang.pick("unknown", "okänt"),
+    }
 }

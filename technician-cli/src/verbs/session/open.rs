@@ -132,7 +132,10 @@ pub(super) fn consent_words(grant: &Grant) -> String {
 /// A scope that means something on a PC.
 fn pc_scope(text: &str) -> Result<Scope, String> {
     match text.trim().parse::<Scope>() {
-        Ok(Scope::Records) => Err("records is a right at the broker, not on a PC".into()),
+        Ok(Scope::Records) => Err(say!(
+            en: "records is a right at the broker, not on a PC",
+            sv: "records är en rätt hos förmedlaren, inte på en dator"
+        )),
         Ok(scope) => Ok(scope),
         Err(error) => Err(error.to_string()),
     }

@@ -24,6 +24,7 @@ use crate::client::operation::Io;
 use crate::client::{Error, Items, Listener, Notice, Session};
 use crate::fleet::inputs::Inputs;
 use crate::fleet::stage::Stage;
+use crate::lang;
 use crate::live::{Action, Live};
 use crate::say;
 use crate::screen::Screen;
@@ -103,7 +104,7 @@ pub(super) async fn run(session: &Session, live: Live, notices: Notices) -> Resu
                 let left = || OpResult { outcome: Outcome::Cancelled, exit: None, bytes: 0, text: None };
                 match shown {
                     Ok(()) => Ok(ended.ok().and_then(Result::ok).unwrap_or_else(left)),
-                    Err(error) => Err(Error::Local { what: "the terminal", error }),
+                    Err(error) => Err(Error::Local { what: lang::current().pick("the terminal", "terminalen"), error }),
                 }
             }
         }
