@@ -5,14 +5,18 @@
 //! | `show` | probes as they end, findings, JSON |
 //! | `facts` | what a probe found, in one line |
 //! | `words` | what findings mean, in two languages |
+//! | `evidence` | what was seen, likewise |
+//! | `layout` | long lines on a terminal |
 //! | `remedy` | from a remedy to the command that does it |
 //! | `fix` | `--fix`: offer, do, look again |
 
+mod evidence;
 mod facts;
 mod fix;
+mod layout;
 pub(crate) mod remedy;
 mod show;
-mod words;
+pub(crate) mod words;
 
 use clap::Args;
 use distans_proto::scope::{Scope, ScopeSet};

@@ -9,7 +9,7 @@ use distans_proto::ops::repair::Repair;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::remedy;
+use super::{evidence, remedy};
 use crate::ask;
 use crate::client::{Diagnosis, Discard, Error, Io, Session};
 use crate::say;
@@ -103,7 +103,7 @@ fn offers(diagnosis: &Diagnosis) -> Vec<Offer> {
             offers.push(Offer {
                 repair: repair.clone(),
                 rule: finding.rule.raw().to_owned(),
-                evidence: finding.evidence.to_string(),
+                evidence: evidence::of(finding),
                 probes: probes(diagnosis, finding),
             });
         }

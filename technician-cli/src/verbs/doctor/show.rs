@@ -8,7 +8,8 @@ use distans_proto::ops::diagnose::{Ending, Finding, Report};
 use distans_proto::text::{Untrusted, clean_line};
 use serde_json::{Value, json};
 
-use super::{facts, remedy, words};
+use super::layout::hanging;
+use super::{evidence, facts, remedy, words};
 use crate::client::diagnose::News;
 use crate::say;
 use crate::screen::{Screen, Tone};
@@ -85,6 +86,9 @@ impl Progress {
             }
         };
         let name = clean_line(report.probe.raw(), NAME_LIMIT);
+        // Mark, name and time before it, with the blanks between them.
+        let indent = 3 + 2 + name.chars().count().max(12) + 1 + 9 + 2;
+        let what = hanging(&what, indent, columns(self.screen));
         let mark = self.screen.paint(tone, &format!("{mark:>3}"));
         let took = self.screen.paint(Tone::Quiet, &format!("{:>6} ms", report.millis));
         format!("{mark}  {name:<12} {took}  {what}").trim_end().to_owned()
@@ -106,8 +110,10 @@ impl Progress {
         let more = if self.open.len() > NAMED { ", …" } else { "" };
         let (done, all, names) = (self.done, self.done + self.open.len(), names.join(", "));
         let text = say!(en: "{done} of {all}; looking at {names}{more}", sv: "{done} av {all}; tittar på {names}{more}");
+        // One letter too many would start a line that is not cleared again.
+        let most = columns(self.screen).map_or(78, |columns| columns.saturating_sub(1)).min(78);
         let mut out = io::stdout().lock();
-        write!(out, "{}", self.screen.paint(Tone::Quiet, &clean_line(&text, 78)))?;
+        write!(out, "{}", self.screen.paint(Tone::Quiet, &clean_line(&text, most)))?;
         out.flush()?;
         self.lively = true;
         Ok(())
@@ -125,11 +131,18 @@ impl Progress {
         self.clear()?;
         if !self.absent.is_empty() && !self.screen.json() {
             let names = self.absent.join(", ");
-            let text = say!(en: "  –  not on this PC: {names}", sv: "  –  finns inte på datorn: {names}");
+            let text = say!(en: "not on this PC: {names}", sv: "finns inte på datorn: {names}");
+            let text = format!("  –  {}", hanging(&text, 5, columns(self.screen)));
             self.screen.line(self.screen.paint(Tone::Quiet, &text))?;
         }
         Ok(())
     }
+}
+
+/// Columns of the terminal, where results go to one.
+fn columns(screen: Screen) -> Option<usize> {
+    let size = screen.is_terminal().then(distans_platform::console::size)??;
+    Some(usize::from(size.columns))
 }
 
 /// A probe's report as JSON.
@@ -182,16 +195,20 @@ pub(super) fn findings(screen: Screen, pc: &str, found: &[&Finding]) -> io::Resu
     screen.line(format!("\n{}", screen.paint(Tone::Strong, &text)))?;
     let (means, advice, fix) =
         (say!(en: "means:", sv: "betyder:"), say!(en: "do:", sv: "gör:"), say!(en: "fix:", sv: "åtgärd:"));
+    let columns = columns(screen);
     for group in groups(found) {
         screen.line("")?;
         for finding in &group {
             let label = screen.paint(finding.severity.into(), &format!("{:>9}", label(finding.severity)));
-            screen.line(format!("{label}  {} ({})", finding.evidence, finding.rule))?;
+            let seen = format!("{} ({})", evidence::of(finding), finding.rule);
+            screen.line(format!("{label}  {}", hanging(&seen, 11, columns)))?;
         }
         let Some(first) = group.first() else { continue };
         let (meaning, what) = words::of(first);
-        screen.line(format!("           {means:<8} {meaning}"))?;
-        screen.line(format!("           {advice:<8} {what}"))?;
+        for (name, text) in [(&means, meaning), (&advice, what)] {
+            screen.line(format!("           {name:<8} {}", hanging(&text, 20, columns)))?;
+        }
+        // Not cut: it is there to be copied.
         for command in group.iter().filter_map(|finding| remedy::command(finding, pc)) {
             screen.line(format!("           {fix:<8} {}", screen.paint(Tone::Strong, &command)))?;
         }

@@ -13,14 +13,22 @@ pub(super) fn of(finding: &Finding) -> (String, String) {
     in_language(finding, lang::current())
 }
 
+/// The meaning and the advice of a rule; `None` for one that this version does not know.
+pub(crate) fn of_rule(name: &str) -> Option<(&'static str, &'static str)> {
+    rule_in_language(name, lang::current())
+}
+
 fn in_language(finding: &Finding, lang: Lang) -> (String, String) {
-    let Some(rule) = rules::by_name(finding.rule.raw()) else {
-        return (finding.meaning.to_string(), finding.advice.to_string());
-    };
-    match SWEDISH.iter().find(|(name, ..)| *name == rule.name && lang == Lang::Swedish) {
-        Some((_, meaning, advice)) => ((*meaning).to_owned(), (*advice).to_owned()),
-        None => (rule.meaning.to_owned(), rule.advice.to_owned()),
+    match rule_in_language(finding.rule.raw(), lang) {
+        Some((meaning, advice)) => (meaning.to_owned(), advice.to_owned()),
+        None => (finding.meaning.to_string(), finding.advice.to_string()),
     }
+}
+
+fn rule_in_language(name: &str, lang: Lang) -> Option<(&'static str, &'static str)> {
+    let rule = rules::by_name(name)?;
+    let swedish = SWEDISH.iter().find(|(name, ..)| *name == rule.name && lang == Lang::Swedish);
+    Some(swedish.map_or((rule.meaning, rule.advice), |(_, meaning, advice)| (*meaning, *advice)))
 }
 
 const SWEDISH: &[Words] = &[
