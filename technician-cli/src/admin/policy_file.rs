@@ -141,6 +141,9 @@ pub(super) fn changes(before: &Policy, after: &Policy) -> anyhow::Result<Vec<Str
 
 #[cfg(test)]
 mod tests {
+    use distans_trust::policy::doctor::LIMITS;
+    use distans_trust::policy::recording::Recording;
+
     use super::*;
 
     fn mora() -> OrgId {
@@ -187,10 +190,19 @@ mod tests {
         let example = include_bytes!("../../../deploy/policy.example.json");
         let (policy, remarks) = parse("policy.example.json", example, &mora()).expect("the example holds");
         assert!(remarks.is_empty(), "{remarks:?}");
-        assert!(
-            !policy.technicians.is_empty()
-                && !policy.unattended.is_empty()
-                && !policy.consent.rules.is_empty()
-        );
+        assert!(!policy.unattended.is_empty() && !policy.consent.rules.is_empty());
+        assert!(policy.files.iter().any(|rule| !rule.roots.is_empty()));
+        assert!(policy.forward.iter().any(|rule| !rule.listen.is_empty()));
+        assert!(policy.doctor.iter().any(|doctor| !doctor.targets.is_empty() && !doctor.limits.is_empty()));
+        assert!(!policy.restart.is_empty() && policy.recording != Recording::default());
+        let limits = policy.doctor.iter().flat_map(|doctor| doctor.limits.keys());
+        for name in limits {
+            assert!(LIMITS.iter().any(|(known, ..)| known == name), "{name} is no limit");
+        }
+        // What the README's working day needs is anna's.
+        let anna = policy.technician(&"anna".parse().expect("a label")).expect("in the roster");
+        for scope in Scope::ALL.into_iter().filter(|scope| *scope != Scope::ShellSystem) {
+            assert!(anna.scopes.contains(scope), "{scope}");
+        }
     }
 }

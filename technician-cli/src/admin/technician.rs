@@ -49,7 +49,8 @@ pub struct Add {
     /// Name as the person at the PC sees it
     #[arg(long)]
     pub name: String,
-    /// What may be asked for: diagnose, command, command:system, records
+    /// What may be asked for: diagnose, command, command:system, shell, shell:system, files,
+    /// forward, message, repair, power, wake, recordings, records
     #[arg(long, value_name = "SCOPE,…", value_delimiter = ',', required = true)]
     pub scopes: Vec<Scope>,
     /// On PCs of which groups
