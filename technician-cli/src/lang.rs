@@ -5,6 +5,7 @@
 //! (JSON, names of findings and scopes, exit codes) is the same in both.
 
 pub mod help;
+pub mod usage;
 
 use std::str::FromStr;
 use std::sync::OnceLock;

@@ -1,6 +1,6 @@
 //! `distans`, the technician's program.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::exit;
 
 use distans_cli::args::{Cli, Verb};
@@ -9,7 +9,7 @@ use distans_cli::exit::Exit;
 use distans_cli::failure;
 use distans_cli::help;
 use distans_cli::home::Home;
-use distans_cli::lang;
+use distans_cli::lang::{self, Lang};
 use distans_cli::screen::{Failure, Screen};
 use distans_cli::verbs::{self, App};
 
@@ -70,10 +70,26 @@ fn refuse(error: &clap::Error) -> i32 {
             text,
             details: Default::default(),
         });
-    } else if error.print().is_err() {
+    } else if show(error).is_err() {
         return Exit::Failed.code().into();
     }
     if error.use_stderr() { Exit::Usage.code().into() } else { Exit::Ok.code().into() }
+}
+
+/// As clap shows it, or in Swedish.
+fn show(error: &clap::Error) -> std::io::Result<()> {
+    if lang::current() == Lang::English {
+        return error.print();
+    }
+    let screen = Screen::detect(false);
+    if error.use_stderr() && error.context().next().is_some() {
+        screen.complaint("fel:", &lang::usage::complaint(error));
+        return Ok(());
+    }
+    let help = error.render();
+    let help = if screen.has_colours() { help.ansi().to_string() } else { help.to_string() };
+    let help = lang::usage::help(help.trim_end());
+    if error.use_stderr() { writeln!(std::io::stderr(), "{help}") } else { screen.line(help) }
 }
 
 fn log_to_stderr(verbose: u8) {

@@ -175,6 +175,12 @@ impl Screen {
         }
     }
 
+    /// What is wrong with the command line, label and lines, on standard error.
+    pub fn complaint(self, label: &str, text: &str) {
+        let label = paint(self.color_err, Tone::Bad, label);
+        let _ = writeln!(io::stderr().lock(), "{label} {}", clean(text));
+    }
+
     /// An aligned table; columns whose name starts with `>` are aligned right.
     ///
     /// # Errors
