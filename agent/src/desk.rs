@@ -14,8 +14,9 @@
 
 pub(crate) mod chats;
 mod connection;
-mod warning;
 mod notes;
+mod pace;
+mod warning;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,12 +54,15 @@ struct Inner {
     chats: HashMap<[u8; 16], chats::Chat>,
     sessions: BTreeMap<SessionId, Started>,
     warnings: HashMap<[u8; 16], warning::Warning>,
+    notes_pace: Option<pace::Pace>,
 }
 
 #[derive(Debug)]
 struct Helper {
     queue: mpsc::Sender<ToHelper>,
     user: SignedIn,
+    /// Its process, as far as it is known.
+    pid: Option<u32>,
 }
 
 impl Helper {
@@ -154,7 +158,7 @@ impl Desk {
         for question in inner.questions.values() {
             let _ = queue.try_send(ToHelper::Ask(question.ask.clone()));
         }
-        let helper = Helper { queue, user };
+        let helper = Helper { queue, user, pid: None };
         inner.tell_notes(&helper);
         inner.tell_chats(&helper);
         let id = inner.next;
@@ -162,6 +166,18 @@ impl Desk {
         inner.helpers.insert(id, helper);
         inner.count_readers();
         Some((id, messages))
+    }
+
+    /// A helper is this process.
+    fn runs_as(&self, helper: u64, pid: u32) {
+        if let Some(helper) = self.inner().helpers.get_mut(&helper) {
+            helper.pid = Some(pid);
+        }
+    }
+
+    /// True if this process is what the person at the PC sees sessions in and ends them with.
+    pub(crate) fn is_helper(&self, pid: u32) -> bool {
+        self.inner().helpers.values().any(|helper| helper.pid == Some(pid))
     }
 
     /// A helper is gone. With the last one go the questions.

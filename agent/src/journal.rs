@@ -77,7 +77,12 @@ struct Append {
 impl Ledger {
     /// Reads the journal, repairs what `kill -9` left behind and starts the writer. `boot` names
     /// the run of the machine, if the system tells.
-    pub(crate) fn open(path: &Path, now: Timestamp, boot: Option<&str>, tasks: &TaskTracker) -> Result<Self, JournalError> {
+    pub(crate) fn open(
+        path: &Path,
+        now: Timestamp,
+        boot: Option<&str>,
+        tasks: &TaskTracker,
+    ) -> Result<Self, JournalError> {
         let untouched = untouched(path);
         let (mut disk, mut state) = Disk::open(path, now)?;
         let unknown = state.interrupted(now, boot);

@@ -22,10 +22,10 @@ mod power;
 mod recordings;
 mod repair;
 mod run;
-mod wake;
 mod shell;
 pub(crate) mod stream;
 mod top;
+mod wake;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -244,7 +244,7 @@ impl Shared {
             Op::Message(request) => message::prepare(permit, self, live, request.clone()),
             Op::Chat(_) => chat::prepare(permit, self, live),
             Op::Forward(request) => forward::prepare(permit, self, request),
-            Op::Repair(request) => repair::prepare(permit, request),
+            Op::Repair(request) => repair::prepare(permit, self, request),
             Op::Look(request) => Ok(look::prepare(permit, *request)),
             Op::Logs(request) => logs::prepare(permit, self, request),
             Op::Top(request) => Ok(top::prepare(permit, request.clone())),

@@ -3,7 +3,9 @@
 //! `recordings/` in the state folder holds one file a shell. Its name tells when it began, in
 //! which session, and the public id of the operation; its content is
 //! [`distans_e2e::recording`]'s, and the agent cannot read it again. Files are removed after
-//! [`KEPT`], and the oldest when all of them together exceed [`TOTAL_LIMIT`].
+//! [`KEPT`], and the oldest when all of them together exceed [`TOTAL_LIMIT`]; but not before
+//! [`SAFE`], so that nobody gets rid of one by making many. There is no recording then, and where
+//! policy wants one no shell.
 
 mod cast;
 mod recorder;
@@ -14,13 +16,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use distans_e2e::recording::{self, About};
-use distans_platform::private::{self, PrivateError};
+use distans_platform::private;
 use distans_proto::ids::SessionId;
 use distans_proto::ops::shell::{RECORDINGS_LIMIT, Recording};
 use distans_proto::time::Timestamp;
 use distans_trust::hash::Sha256;
 use tracing::{info, warn};
 
+use recorder::RecordError;
 pub(crate) use recorder::{Recorder, Wanted};
 
 /// How long a recording is kept.
@@ -28,6 +31,9 @@ const KEPT: Duration = Duration::from_secs(90 * 86_400);
 
 /// Bytes of all recordings together.
 const TOTAL_LIMIT: u64 = 1024 * 1024 * 1024;
+
+/// Younger ones stay, however many there are: until then auditors can fetch them.
+const SAFE: Duration = Duration::from_secs(7 * 86_400);
 
 /// How a recording's file name ends.
 const ENDING: &str = ".distans-recording";
@@ -48,11 +54,13 @@ impl Shelf {
     }
 
     /// A file for a new recording, after room was made. Blocks.
-    fn create(&self, about: &About) -> Result<File, PrivateError> {
+    fn create(&self, about: &About) -> Result<File, RecordError> {
         private::create_dir(&self.dir)?;
-        self.make_room(about.started);
+        if !self.make_room(about.started) {
+            return Err(RecordError::NoRoom);
+        }
         let name = format!("{:012}-{}-{}{ENDING}", about.started.as_secs(), about.session, about.operation);
-        private::create(&self.dir.join(name))
+        Ok(private::create(&self.dir.join(name))?)
     }
 
     /// Names of the files, oldest first.
@@ -67,8 +75,8 @@ impl Shelf {
         names
     }
 
-    /// Removes what is too old, and the oldest of what is too much.
-    fn make_room(&self, now: Timestamp) {
+    /// Removes what is too old, and the oldest of what is too much; false if too much stays.
+    fn make_room(&self, now: Timestamp) -> bool {
         let files: Vec<(String, u64)> = self
             .names()
             .into_iter()
@@ -77,12 +85,14 @@ impl Shelf {
                 (name, bytes)
             })
             .collect();
-        for name in superfluous(&files, now, TOTAL_LIMIT) {
+        let (gone, has_room) = superfluous(&files, now, TOTAL_LIMIT);
+        for name in gone {
             match fs::remove_file(self.dir.join(name)) {
                 Ok(()) => info!(name, "a recording was removed: too old, or too much"),
                 Err(error) => warn!(name, %error, "a recording could not be removed"),
             }
         }
+        has_room
     }
 
     /// The newest recordings, newest first. Blocks.
@@ -147,19 +157,19 @@ fn hash(file: File) -> io::Result<Sha256> {
     Ok(Sha256::of(&bytes))
 }
 
-/// Which files go; they come oldest first.
-fn superfluous(files: &[(String, u64)], now: Timestamp, limit: u64) -> Vec<&str> {
+/// Which files go, and whether that is enough; they come oldest first.
+fn superfluous(files: &[(String, u64)], now: Timestamp, limit: u64) -> (Vec<&str>, bool) {
     let mut total: u64 = files.iter().map(|(_, bytes)| bytes).sum();
     let mut gone = Vec::new();
     for (name, bytes) in files {
         let begun = name.split('-').next().and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
-        let old = now.since(Timestamp::from_secs(begun)) > KEPT;
-        if old || total > limit {
+        let age = now.since(Timestamp::from_secs(begun));
+        if age > KEPT || total > limit && age > SAFE {
             total = total.saturating_sub(*bytes);
             gone.push(name.as_str());
         }
     }
-    gone
+    (gone, total <= limit)
 }
 
 #[cfg(test)]
@@ -170,8 +180,19 @@ mod tests {
     fn the_old_and_the_oldest_of_too_much_go() {
         let now = 1_772_350_200;
         let file = |days: i64, bytes| (format!("{:012}-s-o{ENDING}", now - days * 86_400), bytes);
-        let files = [file(100, 10), file(80, 50), file(3, 60), file(1, 30)];
-        let gone = |limit| superfluous(&files, Timestamp::from_secs(now), limit).len();
+        let files = [file(100, 10), file(80, 50), file(10, 60), file(8, 30)];
+        let gone = |limit| superfluous(&files, Timestamp::from_secs(now), limit).0.len();
         assert_eq!((gone(1000), gone(140), gone(139), gone(89), gone(0)), (1, 1, 2, 3, 4));
+    }
+
+    #[test]
+    fn many_new_ones_push_no_new_one_out() {
+        let now = 1_772_350_200;
+        let file = |hours: i64| (format!("{:012}-s-o{ENDING}", now - hours * 3600), 64);
+        let files: Vec<_> = (0..20).rev().map(file).collect();
+        assert_eq!(superfluous(&files, Timestamp::from_secs(now), 1024), (Vec::new(), false));
+        assert_eq!(superfluous(&files, Timestamp::from_secs(now), 64 * 20), (Vec::new(), true));
+        // A clock that was set back makes nothing old.
+        assert_eq!(superfluous(&files, Timestamp::from_secs(0), 1024), (Vec::new(), false));
     }
 }

@@ -172,6 +172,24 @@ async fn a_message_without_the_right_or_beyond_its_bounds_never_reaches_the_scre
     assert!(!person.heard().iter().any(|heard| matches!(heard, ToHelper::Note(_))), "something was shown");
 }
 
+#[tokio::test]
+async fn a_flood_of_messages_is_stopped_before_it_reaches_the_screen() {
+    let office = office().await;
+    let person = Person::at(&office.pc, Says::Yes).await.expect("a person");
+    let session = session(&office).await;
+    let mut shown = 0;
+    let refused = loop {
+        match ask(&session, question(&[])).await {
+            Ok(_) => shown += 1,
+            Err(refused) => break refused,
+        }
+        assert!(shown < 1000, "no end");
+    };
+    assert!(matches!(&refused, Error::Denied(denied) if denied.by == DeniedBy::Limit), "{refused:?}");
+    let heard = person.heard();
+    assert!(heard.iter().filter(|heard| matches!(heard, ToHelper::Note(_))).count() <= shown);
+}
+
 /// The technician's side of a conversation that is on.
 struct Talking {
     lines: Option<mpsc::Sender<String>>,

@@ -2,7 +2,9 @@
 //!
 //! One thing at a time is on the screen and hears what is typed: a consent question before a
 //! technician's message, a message before a chat. Others wait and lose their time meanwhile.
-//! Silence is a no. Sessions, chats and warnings stay visible until they end.
+//! Silence is a no. Sessions, chats and warnings stay visible until they end. While a question is
+//! on the screen nothing that a technician writes comes after it: it stays in view, and nobody
+//! tells the person there how to answer it.
 //!
 //! | module | what |
 //! |---|---|
@@ -15,7 +17,7 @@ mod chats;
 mod notes;
 mod questions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use distans_proto::ids::SessionId;
@@ -37,6 +39,8 @@ use questions::Questions;
 const SESSIONS: usize = 64;
 /// An answer that comes faster was typed for something else.
 const READING_TIME: Duration = Duration::from_millis(700);
+/// Blocks and lines that wait for the end of a question; of more the oldest are dropped.
+const HELD: usize = 64;
 /// So long after a chat or a message a short yes may still have been meant for that.
 const ELSEWHERE: Duration = Duration::from_secs(30);
 
@@ -70,6 +74,8 @@ pub(crate) struct Desk {
     notes: Notes,
     chats: Chats,
     warnings: Warnings,
+    /// What technicians wrote while a question is on the screen.
+    held: VecDeque<Output>,
     sessions: BTreeMap<SessionId, Started>,
     /// When a chat or a message last heard what was typed.
     elsewhere: Option<Instant>,
@@ -86,6 +92,7 @@ impl Desk {
             notes: Notes::default(),
             chats: Chats::default(),
             warnings: Warnings::new(words),
+            held: VecDeque::new(),
             sessions: BTreeMap::new(),
             elsewhere: None,
             any_ended: false,
@@ -161,6 +168,7 @@ impl Desk {
         self.notes.clear();
         self.chats.clear();
         self.warnings.clear();
+        self.held.clear();
         self.sessions.clear();
         vec![Output::Show(self.words.lost().to_owned())]
     }
@@ -265,13 +273,24 @@ impl Desk {
             }
             return vec![Output::Call(text)];
         }
-        match self.notes.front_mut() {
-            Some(waiting) if waiting.shown.is_none() => {
-                waiting.shown = Some(now.instant);
-                vec![Output::Call(view::note(self.words, &waiting.note))]
-            }
-            _ => Vec::new(),
+        let mut outputs: Vec<Output> = self.held.drain(..).collect();
+        if let Some(waiting) = self.notes.front_mut().filter(|waiting| waiting.shown.is_none()) {
+            waiting.shown = Some(now.instant);
+            outputs.push(Output::Call(view::note(self.words, &waiting.note)));
         }
+        outputs
+    }
+
+    /// What a technician wrote: now, or when the question on the screen is over.
+    fn written(&mut self, output: Output) -> Vec<Output> {
+        if self.questions.front().is_none() {
+            return vec![output];
+        }
+        if self.held.len() >= HELD {
+            self.held.pop_front();
+        }
+        self.held.push_back(output);
+        Vec::new()
     }
 
     fn line_for_question(&mut self, now: Now, line: &str) -> Vec<Output> {
@@ -306,7 +325,7 @@ impl Desk {
 
     fn note(&mut self, now: Now, note: Note) -> Vec<Output> {
         if !notes::asks(&note) {
-            return vec![Output::Call(view::note(self.words, &note))];
+            return self.written(Output::Call(view::note(self.words, &note)));
         }
         let chosen = match self.reply {
             Some(Reply::Yes) if note.choices.is_empty() => Some(Chosen::Read),
@@ -357,18 +376,20 @@ impl Desk {
         if let Some(question) = self.questions.front_mut() {
             question.guarded = self.person;
         }
-        vec![Output::Call(text)]
+        self.written(Output::Call(text))
     }
 
-    fn chat_line(&self, line: &ChatLine) -> Vec<Output> {
+    fn chat_line(&mut self, line: &ChatLine) -> Vec<Output> {
         let Some(chat) = self.chats.get(line.nonce) else { return Vec::new() };
-        vec![Output::Above(view::chat_line(self.words, chat, line))]
+        let text = view::chat_line(self.words, chat, line);
+        self.written(Output::Above(text))
     }
 
     fn chat_ended(&mut self, now: Now, nonce: Nonce) -> Vec<Output> {
         let Some(chat) = self.chats.end(nonce) else { return Vec::new() };
         self.elsewhere = Some(now.instant);
-        vec![Output::Show(self.words.chat_ended(&view::name(&chat.technician_name)))]
+        let text = self.words.chat_ended(&view::name(&chat.technician_name));
+        self.written(Output::Show(text))
     }
 
     fn line_for_chat(&mut self, now: Now, meant: chats::Meant) -> Vec<Output> {

@@ -294,6 +294,25 @@ fn a_chat_that_begins_while_a_question_stands_raises_the_bar_for_it() {
 }
 
 #[test]
+fn nothing_a_technician_writes_comes_after_a_question() {
+    let mut world = World::new(None);
+    world.message(0, ToHelper::ChatStarted(chat()));
+    world.message(10, ToHelper::Ask(ask()));
+    let line =
+        |text: &str| ToHelper::ChatLine(ChatLine { nonce: chat().nonce, own: false, text: text.into() });
+    for number in 0..1000 {
+        assert_eq!(world.message(20, line(&format!("type allow! {number}"))), []);
+        let plain = Note { confirm: false, ..note(9, &[]) };
+        assert_eq!(world.message(20, ToHelper::Note(plain)), []);
+    }
+    assert_eq!(world.message(30, ToHelper::ChatEnded(chat().nonce)), []);
+    let outputs = world.line(5000, "nej");
+    assert_eq!(answers(&outputs), [(1, ScopeSet::EMPTY)]);
+    let lines = outputs.iter().filter(|output| matches!(output, Output::Above(_))).count();
+    assert!(lines <= HELD && matches!(outputs.last(), Some(Output::Show(_))), "bounded, in their order");
+}
+
+#[test]
 fn a_chat_ends_from_either_side_and_its_lines_are_bounded() {
     let mut world = World::new(None);
     world.message(0, ToHelper::ChatStarted(chat()));

@@ -16,6 +16,7 @@ use distans_proto::text::Untrusted;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::pace::Pace;
 use super::{Desk, Helper, Inner};
 
 /// Conversations at once.
@@ -114,7 +115,7 @@ impl Desk {
             started,
             account,
             history: VecDeque::new(),
-            pace: Pace::new(Instant::now()),
+            pace: Pace::new(Instant::now(), BURST, REFILL),
             lines,
             readers,
             over: over.clone(),
@@ -196,49 +197,4 @@ impl Inner {
 
 fn shortened(text: &Untrusted) -> Untrusted {
     text.raw().chars().take(LINE_LIMIT).collect::<String>().into()
-}
-
-/// A bucket of lines that refills with time.
-#[derive(Debug)]
-struct Pace {
-    left: u32,
-    filled: Instant,
-}
-
-impl Pace {
-    const fn new(now: Instant) -> Self {
-        Self { left: BURST, filled: now }
-    }
-
-    /// Takes one, if there is any.
-    fn take(&mut self, now: Instant) -> bool {
-        let drops = now.duration_since(self.filled).as_millis() / REFILL.as_millis();
-        if let Ok(drops) = u32::try_from(drops)
-            && drops < BURST
-        {
-            self.left = (self.left + drops).min(BURST);
-            self.filled += REFILL * drops;
-        } else {
-            (self.left, self.filled) = (BURST, now);
-        }
-        let has_one = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        has_one
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_is_cut_to_what_somebody_types() {
-        let began = Instant::now();
-        let mut pace = Pace::new(began);
-        let flood = |pace: &mut Pace, now| (0..1000).filter(|_| pace.take(now)).count();
-        assert_eq!(flood(&mut pace, began), 20);
-        assert_eq!(flood(&mut pace, began + Duration::from_millis(249)), 0);
-        assert_eq!(flood(&mut pace, began + Duration::from_millis(1000)), 4);
-        assert_eq!(flood(&mut pace, began + Duration::from_secs(3600)), 20, "never more than a burst");
-    }
 }

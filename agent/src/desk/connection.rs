@@ -62,6 +62,7 @@ async fn welcome(shared: &Arc<Shared>, stream: LocalStream, peer: &Peer) {
         warn!("too many helpers are connected; one was turned away");
         return;
     };
+    shared.desk.runs_as(helper, peer.pid);
     info!(pid = peer.pid, "a helper is connected");
     tokio::select! {
         () = shared.stop.cancelled() => {}

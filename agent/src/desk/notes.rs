@@ -1,14 +1,20 @@
 //! Technicians' messages on the screen, and what the person says to them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use distans_proto::local::{Choice, Chosen, Note, ToHelper};
 use distans_proto::ops::people::{Answered, Reply};
 use distans_proto::text::Untrusted;
 use tokio::sync::oneshot;
 
+use super::pace::Pace;
 use super::{Desk, Helper, Inner, Withdraw};
+
+/// Messages at once, of all technicians together, and how long until one more: what a person can
+/// read. A flood would also cut off a helper that cannot show them so fast.
+const BURST: u32 = 10;
+const REFILL: Duration = Duration::from_secs(3);
 
 /// A message whose answer is waited for.
 #[derive(Debug)]
@@ -18,6 +24,11 @@ pub(super) struct Waiting {
 }
 
 impl Desk {
+    /// True if one message more may come now.
+    pub(crate) fn may_note(&self, now: Instant) -> bool {
+        self.inner().notes_pace.get_or_insert_with(|| Pace::new(now, BURST, REFILL)).take(now)
+    }
+
     /// Shows a message. If it asks, waits for the first valid answer, silence, or the last
     /// helper's leaving; if the caller stops waiting, the message is taken away.
     pub(crate) async fn note(self: &Arc<Self>, note: Note) -> Reply {

@@ -161,7 +161,8 @@ async fn a_start_tells_how_long_nothing_was_written() {
     file.set_modified(std::time::SystemTime::now() - hour).expect("our own");
     let ledger = Ledger::open(&path(&dir), NOW, None, &tasks).expect("opens");
     assert!(ledger.untouched() >= hour);
-    let again = Ledger::open(&path(&tempfile::tempdir().expect("a folder")), NOW, None, &tasks).expect("opens");
+    let again =
+        Ledger::open(&path(&tempfile::tempdir().expect("a folder")), NOW, None, &tasks).expect("opens");
     assert_eq!(again.untouched(), Duration::MAX);
 }
 

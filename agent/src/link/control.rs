@@ -20,9 +20,9 @@ use quinn::{RecvStream, SendStream};
 use tracing::{debug, error, info, warn};
 
 use super::dial::{Dialled, plain};
-use crate::{clock, machine};
 use crate::operations::diagnose::gather;
 use crate::shared::Shared;
+use crate::{clock, machine};
 
 /// How long a receipt may take over a slow line.
 const RECEIPT_TIME: Duration = Duration::from_secs(120);
@@ -30,8 +30,7 @@ const RECEIPT_TIME: Duration = Duration::from_secs(120);
 /// Serves until the stream is over; how long the broker asked to stay away.
 pub(super) async fn serve(shared: &Arc<Shared>, dialled: Dialled) -> Option<Duration> {
     let Dialled { send, receive, .. } = dialled;
-    let mut control =
-        Control { shared, send, sent: HashSet::new(), told: None, standing: None, asked: None };
+    let mut control = Control { shared, send, sent: HashSet::new(), told: None, standing: None, asked: None };
     if let Err(error) = control.run(receive).await {
         debug!(error = plain(&error), "the control stream is over");
     }
@@ -118,7 +117,8 @@ impl Control<'_> {
         let mut facts = gather().await;
         facts.interfaces = machine::cards(&self.shared.config).await;
         let found = findings(&facts, self.shared.status.broker_time(facts.at)).into_iter();
-        let standing = standing(found.map(|finding| Noted { severity: finding.severity, rule: finding.rule }));
+        let standing =
+            standing(found.map(|finding| Noted { severity: finding.severity, rule: finding.rule }));
         if self.told.as_ref().is_none_or(|told| lasting(told) != lasting(&facts)) {
             self.told = Some(facts.clone());
             self.tell(&ToBroker::Inventory(Box::new(facts))).await?;

@@ -43,6 +43,8 @@ const COUNTING: Duration = Duration::from_millis(900);
 #[derive(Default)]
 pub(super) struct Forwards {
     running: Mutex<HashMap<OpId, Arc<Running>>>,
+    /// Of the connections of all of them together: many forwards hold no more memory than one.
+    budget: Budget,
 }
 
 /// One of them.
@@ -65,14 +67,14 @@ struct Counts {
 }
 
 impl Running {
-    fn new(session: SessionId, listener: Option<TcpListener>) -> Self {
+    fn new(session: SessionId, listener: Option<TcpListener>, budget: Budget) -> Self {
         Self {
             session,
             listener,
             closed: CancellationToken::new(),
             connections: TaskTracker::new(),
             counts: Mutex::default(),
-            budget: Budget::default(),
+            budget,
         }
     }
 
@@ -178,8 +180,8 @@ async fn perform(
             return OpResult { outcome: Outcome::NotStarted, exit: None, bytes: 0, text: Some(text.into()) };
         }
     };
-    let running = Arc::new(Running::new(operation.session, listener));
     let forwards = &shared.operations.forwards;
+    let running = Arc::new(Running::new(operation.session, listener, forwards.budget.clone()));
     forwards.running().insert(operation.id, Arc::clone(&running));
     let ready = ForwardEvent::Ready(Ready { listening });
     if let Err(error) = operation.send_item(&ready).await {
@@ -230,7 +232,7 @@ mod tests {
     fn places_are_for_one_session_and_bounded() {
         let forwards = Forwards::default();
         let op = OpId::from_bytes([1; 16]);
-        forwards.running().insert(op, Arc::new(Running::new(SESSION, None)));
+        forwards.running().insert(op, Arc::new(Running::new(SESSION, None, forwards.budget.clone())));
         let other = SessionId::from_bytes([9; 16]);
         let refused = |session, op| forwards.place_for_one(session, op).map(|_| ()).expect_err("refused").by;
         assert_eq!(refused(other, op), DeniedBy::Session);

@@ -1,6 +1,7 @@
 //! `message`: a technician's text on the screen, perhaps with a question.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use distans_agent_core::permit::Permit;
 use distans_proto::inner::{Denied, DeniedBy, OpResult, Outcome};
@@ -24,6 +25,10 @@ pub(super) fn prepare(
         return Err(denied(DeniedBy::Limit, problem));
     }
     let Started { session, technician_name, organisation, .. } = technician(shared, live)?;
+    if !shared.desk.may_note(Instant::now()) {
+        let text = "the screen has had many messages just now; the person needs time to read, wait a little";
+        return Err(denied(DeniedBy::Limit, text));
+    }
     let note = Note {
         nonce: nonce()?,
         session,

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use distans_proto::inner::op_frame::Kind;
 use distans_proto::inner::OpResult;
+use distans_proto::inner::op_frame::Kind;
 use tokio::sync::watch;
 
 /// Output of one operation.

@@ -19,6 +19,7 @@ use distans_proto::ops::repair::Repair;
 use tokio_util::sync::CancellationToken;
 
 use super::{Operation, Work, denied};
+use crate::shared::Shared;
 
 /// What a repair did, or why it could not; both in one sentence.
 type Repaired = Result<String, String>;
@@ -27,10 +28,10 @@ type Repaired = Result<String, String>;
 type Plan = Pin<Box<dyn Future<Output = Repaired> + Send>>;
 
 /// The repair that is to be done, or why not. Nothing has been done yet.
-pub(super) fn prepare(permit: Permit, repair: &Repair) -> Result<Work, Denied> {
+pub(super) fn prepare(permit: Permit, shared: &Shared, repair: &Repair) -> Result<Work, Denied> {
     let plan = match repair {
         Repair::Service(change) => service::plan(change)?,
-        Repair::EndProcess(end) => process::plan(*end),
+        Repair::EndProcess(end) => process::plan(*end, |pid| shared.desk.is_helper(pid))?,
         Repair::ClearPrintQueue(queue) => print_queue::plan(queue)?,
         Repair::FreeCache(cache) => caches::plan(*cache)?,
         Repair::FlushNames(_) => names::plan()?,
@@ -49,12 +50,7 @@ fn needs_system() -> Result<(), Denied> {
     Err(denied(DeniedBy::State, text))
 }
 
-async fn perform(
-    permit: Permit,
-    plan: Plan,
-    operation: &Operation,
-    ended: &CancellationToken,
-) -> OpResult {
+async fn perform(permit: Permit, plan: Plan, operation: &Operation, ended: &CancellationToken) -> OpResult {
     debug_assert_eq!(permit.op(), operation.id);
     if ended.is_cancelled() {
         return result(Outcome::SessionEnded, None, None);

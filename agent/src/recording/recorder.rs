@@ -45,6 +45,10 @@ pub(crate) enum RecordError {
     Task(#[from] JoinError),
     #[error("the recording has reached its largest size, {} MiB; open another shell", RECORDING_LIMIT / (1024 * 1024))]
     Full,
+    #[error(
+        "the PC's recordings fill their room, and none of the last week is removed; come again in some days"
+    )]
+    NoRoom,
 }
 
 /// What is to be recorded for whom.
