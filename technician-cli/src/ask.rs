@@ -34,8 +34,8 @@ pub async fn purpose(screen: Screen, given: Option<String>, scopes: ScopeSet) ->
         }
         None => {
             let text = say!(
-                en: "no session that allows {scopes} is open there; say why you need one: --purpose \"…\"",
-                sv: "ingen session som tillåter {scopes} är öppen där; säg varför du behöver en: --purpose \"…\""
+                en: "a new session for {scopes} needs a purpose: --purpose \"…\"",
+                sv: "en ny session för {scopes} behöver ett syfte: --purpose \"…\""
             );
             return Err(Stop::new(Exit::Usage, text).into());
         }

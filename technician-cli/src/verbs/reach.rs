@@ -79,10 +79,12 @@ pub async fn session(
         }
         return Ok(back(desk, session).await?);
     }
+    // Why what is open there does not serve.
+    let mut unfit: Vec<String> = Vec::new();
     if let Some(session) = kept.iter().find(|session| is_called(session, pc)) {
         match back(desk, session).await {
             Ok(session) => return Ok(session),
-            Err(error @ Error::SessionOver { .. }) => app.screen.hint(error.say()),
+            Err(error @ Error::SessionOver { .. }) => unfit.push(error.say()),
             Err(error) => return Err(error.into()),
         }
     }
@@ -92,19 +94,19 @@ pub async fn session(
     {
         match back(desk, session).await {
             Ok(session) => return Ok(session),
-            Err(error @ Error::SessionOver { .. }) => app.screen.hint(error.say()),
+            Err(error @ Error::SessionOver { .. }) => unfit.push(error.say()),
             Err(error) => return Err(error.into()),
         }
     }
-    if let Some(short) = app.home.open_sessions(format::now())?.iter().find(|open| open.device == target.id) {
-        let missing = needed.minus(short.scopes);
-        if !missing.is_empty() {
-            app.screen.hint(say!(
-                en: "the open session with {} does not allow {missing} (it allows {}); a new one is needed",
-                sv: "den öppna sessionen med {} tillåter inte {missing} (den tillåter {}); en ny behövs",
-                short.hostname, short.scopes
-            ));
-        }
+    let certificate = desk.account().certificate_sha256().to_string();
+    let kept = app.home.open_sessions(format::now())?;
+    let there = kept.iter().find(|open| open.device == target.id);
+    unfit.extend(there.and_then(|open| why_unfit(open, &certificate, needed)));
+    if options.purpose.is_none() && !app.screen.may_ask() {
+        return Err(purpose_missing(&target, &unfit).into());
+    }
+    for why in &unfit {
+        app.screen.hint(say!(en: "{why}; a new one is needed", sv: "{why}; en ny behövs"));
     }
     let wanted = NewSession {
         scopes: needed,
@@ -122,6 +124,39 @@ pub async fn session(
         session.target().hostname
     ));
     Ok(session)
+}
+
+/// Why a session that is kept here does not serve, if it does not.
+fn why_unfit(open: &OpenSession, certificate: &str, needed: ScopeSet) -> Option<String> {
+    let missing = needed.minus(open.scopes);
+    if open.certificate != certificate {
+        return Some(say!(
+            en: "session {} with {} was opened before you logged in again, and only that login can go on with it",
+            sv: "session {} med {} öppnades innan du loggade in igen, och bara den inloggningen kan fortsätta den",
+            open.id, open.hostname
+        ));
+    }
+    (!missing.is_empty()).then(|| {
+        say!(
+            en: "the open session with {} does not allow {missing} (it allows {})",
+            sv: "den öppna sessionen med {} tillåter inte {missing} (den tillåter {})",
+            open.hostname, open.scopes
+        )
+    })
+}
+
+/// What to say when a new session is needed and nobody can be asked what for.
+fn purpose_missing(target: &Target, unfit: &[String]) -> Stop {
+    let name = &target.hostname;
+    let why = match unfit {
+        [] => say!(en: "no session with {name} is open", sv: "ingen session med {name} är öppen"),
+        unfit => unfit.join("; "),
+    };
+    let text = say!(
+        en: "{why}; a new one needs a purpose: --purpose \"…\"",
+        sv: "{why}; en ny behöver ett syfte: --purpose \"…\""
+    );
+    Stop::new(Exit::Usage, text)
 }
 
 /// The one PC that `pc` means, its identity verified; says what is worth knowing about it before
@@ -231,5 +266,47 @@ fn warn_of_expiry(app: &App, desk: &Desk) {
             format::span(left)
         );
         app.screen.toned_hint(Tone::Careful, &text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use distans_proto::ids::{DeviceId, SessionId};
+    use distans_proto::scope::Scope;
+    use distans_proto::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn an_open_session_that_does_not_serve_says_why() {
+        let (look, both) = (ScopeSet::EMPTY.with(Scope::Diagnose), [Scope::Diagnose, Scope::Command]);
+        let both = both.into_iter().fold(ScopeSet::EMPTY, ScopeSet::with);
+        let open = OpenSession {
+            id: SessionId::from_bytes([7; 16]),
+            device: DeviceId::from_bytes([9; 16]),
+            hostname: "PC-IDRE-003".into(),
+            group: "kontor".parse().expect("a label"),
+            scopes: look,
+            purpose: "slow".into(),
+            ticket: None,
+            started: Timestamp::from_secs(1),
+            ends: Timestamp::from_secs(100),
+            certificate: "now".into(),
+            endorsement: "{}".into(),
+            token_cert: "{}".into(),
+            grant: "{}".into(),
+        };
+        for (certificate, needed, told) in [
+            ("now", look, None),
+            ("now", both, Some("does not allow command")),
+            ("another", look, Some("before you logged in again")),
+            ("another", both, Some("before you logged in again")),
+        ] {
+            let why = why_unfit(&open, certificate, needed);
+            match told {
+                None => assert_eq!(why, None),
+                Some(told) => assert!(why.as_ref().is_some_and(|why| why.contains(told)), "{why:?}"),
+            }
+        }
     }
 }

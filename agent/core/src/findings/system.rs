@@ -35,13 +35,13 @@ pub(super) fn clock(clock: &Clock, limits: &Limits) -> Vec<Finding> {
 
 pub(super) fn clock_off(pc: Timestamp, technician: Timestamp, limits: &Limits) -> Option<Finding> {
     let (behind, ahead) = (technician.since(pc), pc.since(technician));
-    let (off, direction) = if behind > ahead { (behind, "behind") } else { (ahead, "ahead") };
+    let (off, direction) = if behind > ahead { (behind, "behind") } else { (ahead, "ahead of") };
     let severity = match off {
         off if off >= CLOCK_CRITICAL => Severity::Critical,
         off if off.as_secs() >= limits.clock_s => Severity::Warning,
         _ => return None,
     };
-    let evidence = format!("the PC's clock is {} {direction} of the technician's", span(off));
+    let evidence = format!("the PC's clock is {} {direction} the technician's", span(off));
     Some(finding(severity, &rules::CLOCK_WRONG, evidence))
 }
 

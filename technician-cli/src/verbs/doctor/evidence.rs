@@ -44,7 +44,11 @@ fn translated(text: &str, from: &str, to: &str) -> Option<String> {
     for word in to.split("{}") {
         if !std::mem::take(&mut first) {
             let part = kept.next()?;
-            told.push_str(&part.strip_prefix(MOST.0).map_or_else(|| part.to_owned(), |most| format!("{}{most}", MOST.1)));
+            told.push_str(
+                &part
+                    .strip_prefix(MOST.0)
+                    .map_or_else(|| part.to_owned(), |most| format!("{}{most}", MOST.1)),
+            );
         }
         told.push_str(word);
     }
@@ -81,12 +85,12 @@ const SWEDISH: &[(&str, &str, &str)] = &[
     ("processor-busy", "{} % of {} processors in use{}", "{} % av {} processorer används{}"),
     ("disk-waiting", "{} % of the time waiting for disks", "{} % av tiden väntan på diskar"),
     ("too-hot", "{}: {} °C, its limit is {} °C", "{}: {} °C, gränsen är {} °C"),
+    ("clock-wrong", "the PC's clock is {} behind the technician's", "datorns klocka går {} efter teknikerns"),
     (
         "clock-wrong",
-        "the PC's clock is {} behind of the technician's",
-        "datorns klocka går {} efter teknikerns",
+        "the PC's clock is {} ahead of the technician's",
+        "datorns klocka går {} före teknikerns",
     ),
-    ("clock-wrong", "the PC's clock is {} ahead of the technician's", "datorns klocka går {} före teknikerns"),
     ("clock-unattended", "no time service runs", "ingen tidstjänst är igång"),
     (
         "restart-pending",
@@ -168,7 +172,11 @@ mod tests {
     #[test]
     fn figures_stay_and_our_words_around_them_change() {
         for (rule, english, told) in [
-            ("disk-nearly-full", "C:\\: 10.0 GiB free of 500.0 GiB (2 %)", "C:\\: 10.0 GiB ledigt av 500.0 GiB (2 %)"),
+            (
+                "disk-nearly-full",
+                "C:\\: 10.0 GiB free of 500.0 GiB (2 %)",
+                "C:\\: 10.0 GiB ledigt av 500.0 GiB (2 %)",
+            ),
             (
                 "memory-pressure",
                 "1.0 GiB available of 16.0 GiB (6 %); most: firefox 9.0 GiB",
@@ -183,7 +191,7 @@ mod tests {
             ("processor-busy", "97 % of 4 processors in use", "97 % av 4 processorer används"),
             (
                 "clock-wrong",
-                "the PC's clock is 2 h 5 min behind of the technician's",
+                "the PC's clock is 2 h 5 min behind the technician's",
                 "datorns klocka går 2 h 5 min efter teknikerns",
             ),
             ("restart-overdue", "running for 30 d 2 h", "igång i 30 d 2 h"),
@@ -199,7 +207,11 @@ mod tests {
                 "HP: 2 utskrifter väntar, den äldsta sedan 3 h 0 min: paper jam",
             ),
             ("print-queue-stuck", "HP: 2 jobs wait", "HP: 2 utskrifter väntar"),
-            ("profile-large", "/home/åsa: more than 90.0 GiB in 7 files", "/home/åsa: mer än 90.0 GiB i 7 filer"),
+            (
+                "profile-large",
+                "/home/åsa: more than 90.0 GiB in 7 files",
+                "/home/åsa: mer än 90.0 GiB i 7 filer",
+            ),
         ] {
             assert_eq!(swedish(rule, english), told);
         }
