@@ -99,11 +99,6 @@ impl Filter {
         self.modes.is_full_screen()
     }
 
-    /// True if the terminal is between sequences and letters: other text may be shown now.
-    pub fn is_between(&self) -> bool {
-        self.state == State::Ground && self.letter.is_empty()
-    }
-
     fn take(&mut self, byte: u8, out: &mut Vec<u8>) {
         match self.state {
             State::Ground if byte >= 0x80 || !self.letter.is_empty() => {
@@ -156,8 +151,13 @@ impl Filter {
             b'(' | b')' | b'#' | b' ' | b'%' | b'*' | b'+' | b'-' | b'.' | b'/' | b'$' => {
                 self.state = State::Pair(byte);
             }
-            // Save and restore the cursor, line moves, a tab stop, keypad, reset.
-            b'7' | b'8' | b'D' | b'E' | b'H' | b'M' | b'=' | b'>' | b'c' => {
+            // A reset, as far as it goes without what scrolled by: many terminals delete that, too.
+            b'c' => {
+                out.extend(self.modes.reset());
+                out.extend_from_slice(b"\x1b[!p\x1b[H\x1b[2J");
+            }
+            // Save and restore the cursor, line moves, a tab stop, keypad.
+            b'7' | b'8' | b'D' | b'E' | b'H' | b'M' | b'=' | b'>' => {
                 self.modes.escape(byte);
                 out.extend_from_slice(&[0x1B, byte]);
             }

@@ -41,7 +41,6 @@ impl Modes {
         match letter {
             b'=' => self.keypad = true,
             b'>' => self.keypad = false,
-            b'c' => *self = Self::default(),
             _ => {}
         }
     }

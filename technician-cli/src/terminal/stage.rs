@@ -108,8 +108,6 @@ pub struct Screen<W>(Arc<Mutex<Inner<W>>>);
 struct Inner<W> {
     out: W,
     filter: Filter,
-    /// Text of ours that waits for the end of a letter or sequence of the shell's.
-    waiting: Vec<u8>,
 }
 
 impl<W> Clone for Screen<W> {
@@ -121,10 +119,11 @@ impl<W> Clone for Screen<W> {
 impl<W: AsyncWrite + Unpin + Send> Screen<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
-        Self(Arc::new(Mutex::new(Inner { out, filter: Filter::default(), waiting: Vec::new() })))
+        Self(Arc::new(Mutex::new(Inner { out, filter: Filter::default() })))
     }
 
-    /// Shows lines of ours, now or when the shell's sequence is over. While a full-screen program
+    /// Shows lines of ours, between the shell's: its output comes out of the filter in whole letters
+    /// and sequences, so that one that never ends holds nothing back. While a full-screen program
     /// has the terminal they go into its title: lines would spoil the picture.
     ///
     /// # Errors
@@ -137,8 +136,7 @@ impl<W: AsyncWrite + Unpin + Send> Screen<W> {
             let lines: Vec<String> = text.lines().map(|line| format!("\x1b[7m{line}\x1b[27m\r\n")).collect();
             format!("\r\n{}", lines.concat())
         };
-        inner.waiting.extend_from_slice(shown.as_bytes());
-        inner.show(Vec::new()).await
+        inner.show(shown.as_bytes()).await
     }
 
     /// At the shell's end: what it switched on is switched off. A shell that was cut off may have
@@ -152,20 +150,17 @@ impl<W: AsyncWrite + Unpin + Send> Screen<W> {
         if new_line {
             last.extend_from_slice(b"\r\n");
         }
-        inner.show(last).await
+        inner.show(&last).await
     }
 }
 
 impl<W: AsyncWrite + Unpin + Send> Inner<W> {
-    /// Writes and flushes, for what is acknowledged to the PC has been shown; then what waited.
-    async fn show(&mut self, mut bytes: Vec<u8>) -> io::Result<()> {
-        if self.filter.is_between() {
-            bytes.append(&mut self.waiting);
-        }
+    /// Writes and flushes, for what is acknowledged to the PC has been shown.
+    async fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.out.write_all(&bytes).await?;
+        self.out.write_all(bytes).await?;
         self.out.flush().await
     }
 }
@@ -174,7 +169,7 @@ impl<W: AsyncWrite + Unpin + Send> Sink for Screen<W> {
     async fn write(&mut self, _: Stream, bytes: &[u8]) -> io::Result<()> {
         let mut inner = self.0.lock().await;
         let shown = inner.filter.push(bytes);
-        inner.show(shown).await
+        inner.show(&shown).await
     }
 }
 
@@ -183,7 +178,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn our_lines_stand_between_letters_and_never_in_a_sequence() {
+    async fn our_lines_stand_between_the_shells_and_wait_for_none_of_its_sequences() {
         let mut out = Vec::new();
         {
             let mut screen = Screen::new(&mut out);
@@ -195,6 +190,6 @@ mod tests {
             screen.finish(false).await.expect("memory");
         }
         let text = String::from_utf8(out).expect("text").replace('\u{1b}', "E");
-        assert_eq!(text, "aE[31mb\r\nE[7mlineE[27m\r\nE[?1049hE]2;distans: title\u{7}E[?1049lE[0m");
+        assert_eq!(text, "a\r\nE[7mlineE[27m\r\nE[31mbE[?1049hE]2;distans: title\u{7}E[?1049lE[0m");
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use super::forward::{bind, conclude, teller, watch_for_ctrl_c};
+use super::forward::{Tally, bind, conclude, teller, watch_for_ctrl_c};
 use super::reach::{self, SessionOptions};
 use crate::exit::Exit;
 use crate::failure::Stop;
@@ -58,8 +58,9 @@ pub async fn perform(app: &App, desktop: Desktop, options: Options) -> anyhow::R
     let plan = Plan { local: vec![Local::Stream(listener, place)], remote: Vec::new() };
     let stop = CancellationToken::new();
     let watcher = tokio::spawn(watch_for_ctrl_c(app.screen, stop.clone()));
+    let tally = Arc::<Tally>::default();
     let (listening, is_listening) = oneshot::channel();
-    let tell = when_listening(teller(app.screen, stop.clone()), listening);
+    let tell = when_listening(teller(app.screen, stop.clone(), Arc::clone(&tally)), listening);
     let running = tunnel::run(session, plan, tell, stop.clone());
     let showing = async {
         // If nothing ever listens, the forward tells why.
@@ -74,7 +75,7 @@ pub async fn perform(app: &App, desktop: Desktop, options: Options) -> anyhow::R
     };
     let (results, shown) = tokio::join!(running, showing);
     watcher.abort();
-    let code = conclude(app.screen, &results?)?;
+    let code = conclude(app.screen, &results?, &tally)?;
     shown?;
     Ok(code)
 }

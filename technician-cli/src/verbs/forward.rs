@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Args;
 use distans_proto::inner::{OpResult, Outcome};
@@ -16,6 +17,7 @@ use super::App;
 use super::reach::{self, SessionOptions};
 use crate::exit::Exit;
 use crate::failure::Stop;
+use crate::format;
 use crate::say;
 use crate::screen::{Failure, Screen, Tone};
 use crate::tunnel::event::{Event, Teller};
@@ -38,7 +40,7 @@ Ctrl-C ends it, and every connection with it.";
 
 /// Arguments of `distans forward`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", Exit::help()))]
+#[command(after_help = EXAMPLES)]
 pub struct Forward {
     /// Name, id or the beginning of either
     #[arg(value_name = "PC")]
@@ -71,9 +73,11 @@ pub async fn perform(app: &App, forward: Forward) -> anyhow::Result<i32> {
     let session = reach::session(app, &desk, &forward.pc, scopes, forward.session).await?;
     let stop = CancellationToken::new();
     let watcher = tokio::spawn(watch_for_ctrl_c(app.screen, stop.clone()));
-    let results = tunnel::run(session, plan, teller(app.screen, stop.clone()), stop).await;
+    let tally = Arc::<Tally>::default();
+    let tell = teller(app.screen, stop.clone(), Arc::clone(&tally));
+    let results = tunnel::run(session, plan, tell, stop).await;
     watcher.abort();
-    conclude(app.screen, &results?)
+    conclude(app.screen, &results?, &tally)
 }
 
 /// Understands the command line and takes the ports it names, before anybody is asked for anything.
@@ -135,9 +139,38 @@ pub(super) async fn watch_for_ctrl_c(screen: Screen, stop: CancellationToken) {
     }
 }
 
-/// Shows events; if nobody reads them any more, all of it is stopped.
-pub(super) fn teller(screen: Screen, stop: CancellationToken) -> Teller {
+/// What went through, by our own count.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    connections: AtomicU64,
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
+impl Tally {
+    fn count(&self, event: &Event) {
+        if let Event::Closed { sent, received, .. } = event {
+            self.connections.fetch_add(1, Ordering::Relaxed);
+            self.sent.fetch_add(*sent, Ordering::Relaxed);
+            self.received.fetch_add(*received, Ordering::Relaxed);
+        }
+    }
+
+    fn words(&self) -> String {
+        let connections = self.connections.load(Ordering::Relaxed);
+        let sent = format::bytes(self.sent.load(Ordering::Relaxed));
+        let received = format::bytes(self.received.load(Ordering::Relaxed));
+        say!(
+            en: "connections: {connections}, sent: {sent}, received: {received}",
+            sv: "anslutningar: {connections}, skickat: {sent}, mottaget: {received}"
+        )
+    }
+}
+
+/// Shows events and counts; if nobody reads them any more, all of it is stopped.
+pub(super) fn teller(screen: Screen, stop: CancellationToken, tally: Arc<Tally>) -> Teller {
     Arc::new(move |event| {
+        tally.count(&event);
         if show(screen, &event).is_err() {
             stop.cancel();
         }
@@ -187,18 +220,18 @@ fn show(screen: Screen, event: &Event) -> io::Result<()> {
 ///
 /// # Errors
 /// If the screen cannot be written.
-pub(super) fn conclude(screen: Screen, results: &[OpResult]) -> anyhow::Result<i32> {
+pub(super) fn conclude(screen: Screen, results: &[OpResult], tally: &Tally) -> anyhow::Result<i32> {
     let mut code = Exit::Ok;
     for result in results {
         let detail = result.text.as_ref().map(ToString::to_string).unwrap_or_default();
         let (exit, text) = match result.outcome {
-            Outcome::Completed | Outcome::Cancelled => (None, detail),
+            Outcome::Completed | Outcome::Cancelled => (None, String::new()),
             Outcome::NotStarted => (Some(Exit::NotStarted), detail),
             Outcome::SessionEnded | Outcome::TimedOut => (
                 Some(Exit::SessionOver),
                 say!(
-                    en: "the session ended, and the connections with it ({detail})",
-                    sv: "sessionen avslutades, och anslutningarna med den ({detail})"
+                    en: "the session ended, and the connections with it",
+                    sv: "sessionen avslutades, och anslutningarna med den"
                 ),
             ),
             Outcome::Unknown => (
@@ -219,10 +252,9 @@ pub(super) fn conclude(screen: Screen, results: &[OpResult]) -> anyhow::Result<i
         } else if let Some(exit) = exit {
             let (name, number) = (exit.name(), exit.code());
             screen.failure(&Failure { code: name, exit: number, text, details: Default::default() });
-        } else if !text.is_empty() {
-            screen.toned_hint(Tone::Quiet, say!(en: "at the PC: {text}", sv: "på datorn: {text}"));
         }
         code = exit.unwrap_or(code);
     }
+    screen.toned_hint(Tone::Quiet, tally.words());
     Ok(code.code().into())
 }
