@@ -87,3 +87,33 @@ async fn addresses(target: &Target) -> Result<Vec<SocketAddr>, Denied> {
         Err(_) => Err(failed(format!("no answer within {} seconds", LOOK_UP.as_secs()))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use distans_proto::ops::forward::Place;
+    use tokio::net::TcpSocket;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_target_that_never_answers_is_given_up() {
+        // A listener whose queue is full lets nobody in and says nothing.
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind("127.0.0.1:0".parse().expect("an address")).expect("bound");
+        let silent = socket.listen(1).expect("listens");
+        let address = silent.local_addr().expect("bound");
+        let mut queue = Vec::new();
+        while let Ok(Ok(stream)) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+            queue.push(stream);
+        }
+        let place = Place { host: address.ip().to_string().into(), port: address.port(), udp: false };
+        let target = Target::parse(&place).expect("a target");
+        // From here on time passes as soon as nothing else happens.
+        tokio::time::pause();
+        let begun = tokio::time::Instant::now();
+        let refused = stream(&target, |addresses| Ok(addresses.to_vec())).await.expect_err("given up");
+        assert_eq!(refused.by, DeniedBy::State);
+        assert!(refused.text.raw().ends_with("no answer within 10 seconds"), "{}", refused.text);
+        assert!(begun.elapsed() < CONNECT + Duration::from_secs(1));
+    }
+}
