@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use crate::lang::{self, Lang};
+use crate::lang::Lang;
 
 /// Every exit code of our own. Numbers are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,11 +100,6 @@ impl Exit {
             Self::SessionOver => "sessionen tog slut före kommandot",
             Self::Unknown => "det är okänt om kommandot hann bli klart",
         }
-    }
-
-    /// The list for `--help`, in the language of this program.
-    pub fn help() -> String {
-        Self::help_in(lang::current())
     }
 
     /// The list in a language.

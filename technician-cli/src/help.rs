@@ -1,4 +1,5 @@
-//! The help a tired person understands: verbs by what one wants to do, examples before options.
+//! The help a tired person understands: verbs by what one wants to do; of a verb its usage and
+//! options, then examples. The exit codes stand at the end of the whole and of `run`.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -17,7 +18,12 @@ pub(crate) struct Group {
 }
 
 /// Every verb stands in one of them, in this order.
-pub(crate) const GROUPS: [Group; 7] = [
+pub(crate) const GROUPS: [Group; 8] = [
+    Group {
+        heading: ("Begin", "Börja"),
+        verbs: &["login", "whoami"],
+        example: "distans login --id anna --broker distans.example.se:4433",
+    },
     Group {
         heading: ("Find", "Hitta"),
         verbs: &["pcs", "pc", "fleet", "wake"],
@@ -50,8 +56,8 @@ pub(crate) const GROUPS: [Group; 7] = [
     },
     Group {
         heading: ("Administration", "Administration"),
-        verbs: &["login", "whoami", "admin", "completions", "man", "help"],
-        example: "distans login --id anna --broker distans.example.se:4433",
+        verbs: &["admin", "completions", "man", "help"],
+        example: "distans admin status",
     },
 ];
 
@@ -108,13 +114,23 @@ fn dressed(tree: Command, lang: Lang) -> Command {
         more(lang),
         Exit::help_in(lang)
     ));
-    tree.mut_subcommands(|verb| examples_first(verb, &usage))
+    tree.mut_subcommands(|verb| one_verb(verb, &usage, lang))
 }
 
-/// Examples stand before usage and options.
-fn examples_first(verb: Command, usage: &str) -> Command {
-    let template = format!("{{before-help}}{{about}}{{after-help}}\n\n{usage} {{usage}}\n\n{{all-args}}");
-    verb.help_template(template).mut_subcommands(|verb| examples_first(verb, usage))
+/// Of one verb: usage and options, then examples, then where the exit codes are told.
+fn one_verb(verb: Command, usage: &str, lang: Lang) -> Command {
+    let template = format!("{{before-help}}{{about}}\n\n{usage} {{usage}}\n\n{{all-args}}{{after-help}}");
+    let verb = verb.help_template(template);
+    if verb.has_subcommands() {
+        return verb.mut_subcommands(|verb| one_verb(verb, usage, lang));
+    }
+    let text = |end: &str| match verb.get_after_help() {
+        Some(examples) => format!("{}\n\n{end}", examples.to_string().trim_end()),
+        None => end.to_owned(),
+    };
+    let short = text(lang.pick("Exit codes: see distans --help", "Slutkoder: se distans --help"));
+    let long = if verb.get_name() == "run" { text(&Exit::help_in(lang)) } else { short.clone() };
+    verb.after_help(short).after_long_help(long)
 }
 
 fn heading(tree: &Command, text: &str) -> String {
@@ -160,6 +176,9 @@ fn more(lang: Lang) -> &'static str {
 }
 
 #[cfg(test)]
+mod tree;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -185,11 +204,15 @@ mod tests {
     }
 
     #[test]
-    fn examples_come_before_options() {
+    fn usage_options_examples_and_at_the_end_the_exit_codes() {
         let mut tree = dressed(Cli::command(), Lang::English);
-        let help = tree.find_subcommand_mut("run").expect("a verb").render_long_help().to_string();
-        let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("{text} in\n{help}"));
-        assert!(at("Examples:") < at("Usage:") && at("Usage:") < at("<SECONDS>"), "{help}");
+        for (verb, end) in [("run", "249  unknown"), ("cp", "Exit codes: see"), ("shell", "Exit codes: see")] {
+            let help = tree.find_subcommand_mut(verb).expect("a verb").render_long_help().to_string();
+            let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("{text} in\n{help}"));
+            let order = ["Usage:", "Options:", "With every verb:", "Examples:", end].map(at);
+            assert!(order.is_sorted(), "{help}");
+            assert_eq!(help.contains("249  unknown"), verb == "run", "{help}");
+        }
     }
 
     #[test]

@@ -187,7 +187,11 @@ impl Screen {
     /// If standard output cannot be written.
     pub fn table(self, columns: &[&str], rows: impl IntoIterator<Item: Into<Row>>) -> io::Result<()> {
         let rows = rows.into_iter().map(Into::<Row>::into);
-        let (tones, rows): (Vec<_>, Vec<_>) = rows.map(|row| (row.tone, row.cells)).unzip();
+        let (tones, mut rows): (Vec<_>, Vec<_>) = rows.map(|row| (row.tone, row.cells)).unzip();
+        if self.terminal_out {
+            let width = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+            shorten_ids(columns, &mut rows, width);
+        }
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         table.set_header(columns.iter().map(|name| name.trim_start_matches('>')));
@@ -220,6 +224,26 @@ impl Screen {
             self.line(format!("{label}  {value}"))?;
         }
         Ok(())
+    }
+}
+
+/// Characters of an id that are shown where there is no room for all of it: every verb takes them.
+const SHORT_ID: usize = 8;
+
+/// Shortens the ids in the last column of a table that is wider than the terminal.
+fn shorten_ids(columns: &[&str], rows: &mut [Vec<String>], width: usize) {
+    let widest = |index: usize, name: &str| {
+        let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count());
+        cells.chain([name.chars().count()]).max().unwrap_or(0) + 2
+    };
+    let needed: usize = columns.iter().enumerate().map(|(index, name)| widest(index, name)).sum();
+    if needed <= width + 2 {
+        return;
+    }
+    for id in rows.iter_mut().filter_map(|row| row.last_mut()) {
+        if id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+            id.truncate(SHORT_ID);
+        }
     }
 }
 
@@ -276,6 +300,16 @@ pub fn json_text(value: &impl Serialize) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_shortened_only_where_it_does_not_fit() {
+        let id = "7b6c8db1-fccd-83d1-1e3d-5806c1dec848";
+        for (width, shown) in [(80, id), (46, id), (45, "7b6c8db1")] {
+            let mut rows = vec![vec!["PC-IDRE".to_owned(), id.to_owned()], vec![String::new(), "ö".repeat(18)]];
+            shorten_ids(&["PC", "ID"], &mut rows, width);
+            assert_eq!((rows[0][1].as_str(), rows[1][1].len()), (shown, 36), "{width}");
+        }
+    }
 
     #[test]
     fn json_never_steers_the_terminal_and_reads_back() {

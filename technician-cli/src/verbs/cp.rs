@@ -41,10 +41,10 @@ Ctrl-C stops at both ends; a second Ctrl-C leaves without waiting.";
 
 /// Arguments of `distans cp`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", Exit::help()))]
+#[command(after_help = EXAMPLES, override_usage = "distans cp [OPTIONS] <SOURCE>... <TARGET>")]
 pub struct Cp {
     /// What to copy, and last where to; one side is PC:path
-    #[arg(value_name = "SOURCE... TARGET", required = true, num_args = 2..)]
+    #[arg(value_names = ["SOURCE", "TARGET"], required = true, num_args = 2..)]
     pub words: Vec<OsString>,
     /// Overwrite nothing that is there
     #[arg(short = 'n', long)]

@@ -44,7 +44,7 @@ const TYPED_AHEAD: usize = 256 * 1024;
 
 /// Arguments of `distans shell`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", Exit::help()))]
+#[command(after_help = EXAMPLES)]
 pub struct Shell {
     /// Name, id or the beginning of either
     #[arg(value_name = "PC")]

@@ -84,7 +84,7 @@ const fn is_visit(entry: &EntryRecord) -> bool {
 fn columns() -> [&'static str; 8] {
     match lang::current() {
         Lang::English => ["DAY", "WHAT", "PLACE", ">ROUND TRIP", "CHANNEL", "URGENCY", "NOTE", "ENTRY"],
-        Lang::Swedish => ["DAG", "VAD", "PLATS", ">FRAM OCH TER", "KANAL", "BRÅDSKA", "ANMÄRKNING", "POST"],
+        Lang::Swedish => ["DAG", "VAD", "PLATS", ">TUR/RETUR", "KANAL", "BRÅDSKA", "ANMÄRKNING", "POST"],
     }
 }
 
@@ -114,13 +114,47 @@ pub fn kind_words(kind: EntryKind) -> &'static str {
     }
 }
 
-/// A serializable name (`can_wait`) in words (`can wait`).
+/// A serializable name (`can_wait`) in words (`can wait`), in the language of this program.
 pub fn words(value: &impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
-        Ok(Value::String(name)) => name.replace('_', " "),
+        Ok(Value::String(name)) => words_of(&name, lang::current()),
         _ => String::new(),
     }
 }
+
+fn words_of(name: &str, lang: Lang) -> String {
+    let swedish = SWEDISH.iter().find(|(known, _)| *known == name && lang == Lang::Swedish);
+    swedish.map_or_else(|| name.replace('_', " "), |(_, words)| (*words).to_owned())
+}
+
+/// Names of channels, urgencies, reasons and operations in Swedish.
+const SWEDISH: [(&str, &str); 25] = [
+    ("remote", "fjärr"),
+    ("phone", "telefon"),
+    ("same_day", "samma dag"),
+    ("can_wait", "kan vänta"),
+    ("booked_visit_cancelled", "bokat besök avbokat"),
+    ("fault_used_to_need_hands", "krävde förr någon på plats"),
+    ("user_could_not_follow_by_phone", "gick inte per telefon"),
+    ("no_other_way_in", "ingen annan väg in"),
+    ("diagnose", "diagnos"),
+    ("look", "titt"),
+    ("command", "kommando"),
+    ("shell", "kommandofönster"),
+    ("command_system", "kommando som system"),
+    ("shell_system", "kommandofönster som system"),
+    ("top", "belastning"),
+    ("get", "hämtning"),
+    ("put", "lämning"),
+    ("forward", "förbindelse"),
+    ("message", "meddelande"),
+    ("chat", "chatt"),
+    ("repair", "reparation"),
+    ("power", "omstart eller liknande"),
+    ("wake", "väckning"),
+    ("logs", "logg"),
+    ("recordings", "inspelningar"),
+];
 
 fn row(entry: &EntryRecord, names: &SiteNames) -> Row {
     let place = entry.site.as_ref().map(|site| names.get(site).cloned().unwrap_or_else(|| site.to_string()));
@@ -162,4 +196,21 @@ pub fn as_json(entry: &EntryRecord) -> Value {
 /// A date for a booking, or `None` for today.
 pub fn optional_date(date: Option<String>) -> Option<Untrusted> {
     date.map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_words_and_a_newer_one_stays_readable() {
+        for (name, english, swedish) in [
+            ("same_day", "same day", "samma dag"),
+            ("no_other_way_in", "no other way in", "ingen annan väg in"),
+            ("of_2030", "of 2030", "of 2030"),
+        ] {
+            assert_eq!(words_of(name, Lang::English), english);
+            assert_eq!(words_of(name, Lang::Swedish), swedish);
+        }
+    }
 }

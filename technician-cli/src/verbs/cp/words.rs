@@ -82,11 +82,15 @@ pub(super) const fn cause_name(cause: Cause) -> &'static str {
 pub(super) fn summary(summary: &Summary, dry_run: bool, took: std::time::Duration) -> String {
     let Summary { copied, resumed, same, kept, failures, .. } = *summary;
     let size = format::bytes(summary.bytes);
+    let files = match copied {
+        1 => say!(en: "1 file", sv: "1 fil"),
+        _ => say!(en: "{copied} files", sv: "{copied} filer"),
+    };
     let mut text = if dry_run {
-        say!(en: "{copied} files, {size}, would be copied", sv: "{copied} filer, {size}, skulle kopieras")
+        say!(en: "{files}, {size}, would be copied", sv: "{files}, {size}, skulle kopieras")
     } else {
         let seconds = took.as_secs_f64();
-        say!(en: "{copied} files, {size}, copied in {seconds:.1} s", sv: "{copied} filer, {size}, kopierade på {seconds:.1} s")
+        say!(en: "{files}, {size}, copied in {seconds:.1} s", sv: "kopierade {files}, {size}, på {seconds:.1} s")
     };
     if resumed > 0 {
         let there = format::bytes(resumed);

@@ -17,7 +17,7 @@ use crate::verbs::reach::{self, DEFAULT_MINUTES};
 /// Arguments of `distans session open`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  distans session open PC-IDRE-003 --purpose \"printer queue stuck\" --ticket IT-4711 --scopes diagnose,command"
+    after_help = "Example:\n  distans session open PC-IDRE-003 --purpose \"printer queue stuck\" --ticket IT-4711 --scopes diagnose,command,files\n\nA verb that needs a session opens one by itself, for what it needs; open one here to ask the\nperson once for all that you are going to do."
 )]
 pub struct Open {
     /// Name, id or the beginning of either
@@ -29,7 +29,8 @@ pub struct Open {
     /// Ticket number
     #[arg(long)]
     pub ticket: Option<String>,
-    /// What you want to do there: diagnose, command, command:system
+    /// What you want to do there: diagnose, command, command:system, shell, shell:system, files,
+    /// forward, message, repair, power, wake, recordings
     #[arg(long, value_delimiter = ',', default_value = "diagnose,command", value_parser = pc_scope)]
     pub scopes: Vec<Scope>,
     /// How long the session lasts at most
