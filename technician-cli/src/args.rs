@@ -45,6 +45,7 @@ pub enum Verb {
     /// Get a certificate for the day: ask for one, then install it
     Login(verbs::login::Login),
     /// Who am I, until when, and what does the broker say
+    #[command(after_help = "Examples:\n  distans whoami\n  distans whoami --json | jq -r .certificate_ends")]
     Whoami,
     /// The PCs on a full screen, live, with a key for every verb; distans alone opens it
     Fleet(verbs::fleet::Fleet),

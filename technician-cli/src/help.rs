@@ -129,8 +129,13 @@ fn one_verb(verb: Command, usage: &str, lang: Lang) -> Command {
         None => end.to_owned(),
     };
     let short = text(lang.pick("Exit codes: see distans --help", "Slutkoder: se distans --help"));
-    let long = if verb.get_name() == "run" { text(&Exit::help_in(lang)) } else { short.clone() };
-    verb.after_help(short).after_long_help(long)
+    // A long help of its own takes much more room.
+    let long = (verb.get_name() == "run").then(|| text(&Exit::help_in(lang)));
+    let verb = verb.after_help(short);
+    match long {
+        Some(long) => verb.after_long_help(long),
+        None => verb,
+    }
 }
 
 fn heading(tree: &Command, text: &str) -> String {
@@ -206,6 +211,7 @@ mod tests {
     #[test]
     fn usage_options_examples_and_at_the_end_the_exit_codes() {
         let mut tree = dressed(Cli::command(), Lang::English);
+        tree.build(); // gives every verb the options of all
         for (verb, end) in [("run", "249  unknown"), ("cp", "Exit codes: see"), ("shell", "Exit codes: see")] {
             let help = tree.find_subcommand_mut(verb).expect("a verb").render_long_help().to_string();
             let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("{text} in\n{help}"));

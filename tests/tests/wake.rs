@@ -125,7 +125,7 @@ async fn the_verb_waits_for_it_and_says_what_is_missing() {
     let (home, id) = (street.office.desk.home().dir().to_owned(), street.asleep.id.to_string());
     let wake = |wait: &str| {
         let mut command = program("distans").expect("built");
-        command.args(["wake", &id, "--json", "--wait", wait]).env("DISTANS_HOME", &home);
+        command.args(["wake", &id, "--json", "--timeout", wait]).env("DISTANS_HOME", &home);
         tokio::task::spawn_blocking(move || command.output().expect("ran"))
     };
     let waking = wake("120");

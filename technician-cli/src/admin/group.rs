@@ -17,8 +17,10 @@ use crate::verbs::App;
 #[derive(Debug, Subcommand)]
 pub enum GroupCommand {
     /// A new group (signs a new policy)
+    #[command(after_help = "Example:\n  distans admin group add skola --name Skolor --dir ORG")]
     Add(Add),
     /// Which groups there are
+    #[command(after_help = "Example:\n  distans admin group list --dir ORG")]
     List,
 }
 

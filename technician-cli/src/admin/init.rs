@@ -33,7 +33,7 @@ pub struct Init {
     #[arg(long, value_name = "HOST:PORT", value_parser = broker_address)]
     pub broker: String,
     /// Groups of PCs to begin with
-    #[arg(long, value_name = "ID,…", value_delimiter = ',', default_value = "kontor")]
+    #[arg(long, value_name = "GROUP,…", value_delimiter = ',', default_value = "kontor")]
     pub groups: Vec<GroupId>,
     /// Do not encrypt the keys: for demonstrations only
     #[arg(long)]

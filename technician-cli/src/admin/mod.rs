@@ -43,7 +43,7 @@ From nothing to the first session:
       (at the broker: distans-broker init, which writes broker-request.json)
   distans admin broker certify broker-request.json --dir ORG --out broker.json
       (at the broker: distans-broker import --dir BROKER broker.json)
-  distans admin technician add anna --name \"Anna Berg\" --scopes diagnose,command --groups kontor --dir ORG
+  distans admin technician add anna --name \"Anna Berg\" --scopes diagnose,command --dir ORG
   distans admin policy publish --dir ORG --out policy.json
       (at the broker: distans-broker import; later policies go online, without --out)
   distans admin technician certify request.json --dir ORG --out anna.json
@@ -67,6 +67,7 @@ pub struct Admin {
 #[derive(Debug, Subcommand)]
 pub enum AdminCommand {
     /// Found an organisation: its keys, its first root and policy
+    #[command(after_help = "Example:\n  distans admin init --org mora --name \"Mora IT\" --broker distans.example.se:4433 --dir ORG")]
     Init(init::Init),
     /// Technicians: who they are, and their certificates for the day
     #[command(subcommand)]
@@ -90,6 +91,7 @@ pub enum AdminCommand {
     #[command(subcommand)]
     Recording(recording::RecordingCommand),
     /// What expires when, and whether the keys are safe
+    #[command(after_help = "Example:\n  distans admin status --dir ORG")]
     Status,
 }
 

@@ -25,6 +25,7 @@ use crate::verbs::App;
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
     /// The policy in force, as JSON that can be edited and signed again
+    #[command(after_help = "Example:\n  distans admin policy show --dir ORG > policy.json")]
     Show,
     /// Sign the policy again for 30 days, or an edited one as the next version
     #[command(
@@ -33,6 +34,7 @@ pub enum PolicyCommand {
     Sign(Sign),
     /// Hand roots, policy and tokens to the broker, as the technician who is logged in (scope
     /// records), or write them to a file
+    #[command(after_help = "Examples:\n  distans admin policy publish --dir ORG\n  distans admin policy publish --out bundle.json --dir ORG")]
     Publish(PublishTo),
 }
 

@@ -31,8 +31,10 @@ const LIMIT: usize = 256 * 1024 * 1024;
 #[derive(Debug, Subcommand)]
 pub enum RecordingCommand {
     /// Make an audit key: its holder can read recordings made from the next root version on
+    #[command(after_help = "Example:\n  distans admin recording key --dir ORG")]
     Key(Key),
     /// Decrypt a recording with an audit key, and check that it is whole
+    #[command(after_help = "Example:\n  distans admin recording open shell.distans-recording --out shell.cast --dir ORG")]
     Open(Open),
 }
 

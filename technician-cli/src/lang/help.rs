@@ -1,10 +1,11 @@
 //! Clap's help in Swedish: the tree as it stands, its texts replaced.
 //!
 //! A text is found by its verb's path and its argument's name, so that the English doc comments
-//! stay where the arguments are; what does not stand in [`texts`] is English. `distans admin` and
-//! the words of closed lists are not translated.
+//! stay where the arguments are; what does not stand in [`texts`] is English. What
+//! closed lists and usual values are is told by [`values`]. `distans admin` is not translated.
 
 mod texts;
+mod values;
 
 use clap::{Arg, ArgAction, Command};
 
@@ -44,6 +45,7 @@ fn argument(arg: Arg, path: &str) -> Arg {
         Some(help) => arg.help(help),
         None => arg,
     };
+    let arg = values::told(arg);
     let heading = match arg.get_help_heading() {
         Some("With every verb") => "Till alla verb",
         Some(_) => return arg,

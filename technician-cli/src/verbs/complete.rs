@@ -7,12 +7,13 @@ mod scripts;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use distans_proto::text::clean_line;
 
 use super::App;
-use crate::args::Cli;
+use crate::help;
 use crate::home::Home;
+use crate::lang;
 use engine::Known;
 pub use scripts::Shell;
 
@@ -53,7 +54,8 @@ pub fn answer_shell() -> bool {
     if rest[..at].iter().any(|flag| flag == "--blank") || words.is_empty() {
         words.push(String::new());
     }
-    let answer = engine::complete(&mut Cli::command(), &words, &known(&words));
+    lang::choose(None);
+    let answer = engine::complete(&mut help::command(), &words, &known(&words));
     let mut text = String::new();
     for candidate in answer.candidates.iter().take(CANDIDATES) {
         text.push_str(&candidate.word);

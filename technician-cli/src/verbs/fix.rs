@@ -39,21 +39,25 @@ pub struct Fix {
 #[derive(Debug, Subcommand)]
 pub enum What {
     /// Remove all jobs of a print queue
+    #[command(after_help = "Example:\n  distans fix PC-IDRE-003 print-queue HP-LaserJet")]
     PrintQueue {
         /// Its name, as the PC knows it
         name: String,
     },
     /// Restart a service
+    #[command(after_help = "Example:\n  distans fix PC-IDRE-003 service cups")]
     Service {
         /// Its name
         name: String,
     },
     /// Empty a cache; nothing that a person made
+    #[command(after_help = "Example:\n  distans fix PC-IDRE-003 cache packages")]
     Cache {
         /// Which
         cache: CacheName,
     },
     /// Forget names that were looked up
+    #[command(after_help = "Example:\n  distans fix PC-IDRE-003 names")]
     Names,
 }
 
@@ -123,10 +127,8 @@ pub async fn perform(app: &App, fix: Fix) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Outcome::Cancelled => Err(Error::Cancelled.into()),
-        Outcome::SessionEnded => Err(Stop::new(Exit::SessionOver, text).into()),
-        Outcome::Unknown => Err(Stop::new(Exit::Unknown, text).into()),
-        _ => Err(Stop::new(Exit::Failed, text).into()),
+        Outcome::Completed => Err(Stop::new(Exit::Failed, text).into()),
+        _ => Err(Error::unfinished(&session.target().hostname, result).into()),
     }
 }
 

@@ -28,11 +28,11 @@ use crate::tunnel::{self, Plan};
 
 const EXAMPLES: &str = "\
 Examples:
-  distans forward PC-IDRE-003 8080:10.1.2.3:80                 the printer's page: http://127.0.0.1:8080
+  distans forward PC-IDRE-003 8080:10.1.2.3:80                 the printer: http://127.0.0.1:8080
   distans forward PC-IDRE-003 0:nas.local:445 0:10.1.2.3:9100  several; port 0 takes a free one
   distans forward PC-IDRE-003 --udp 5353:10.1.0.53:53          datagrams
-  distans forward PC-IDRE-003 --socks 1080                     a browser's SOCKS5 proxy at the PC's site
-  distans forward PC-IDRE-003 -R 8000:localhost:9000           what connects to the PC's port 8000 comes here
+  distans forward PC-IDRE-003 --socks 1080                     a browser's SOCKS5 proxy there
+  distans forward PC-IDRE-003 -R 8000:localhost:9000           the PC's port 8000 leads here
 
 Names are looked up at the PC. Only what the policy lists under \"forward\" is reached. IPv6
 addresses stand in brackets: '8080:[fd00::1]:80'. Without BIND only this machine can connect.

@@ -80,7 +80,7 @@ pub struct Logs {
     #[arg(long, short)]
     pub follow: bool,
     /// At most so many entries, the newest [default: 1000; 10 with --follow]
-    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(LOGS_LIMIT)))]
+    #[arg(long, short = 'n', value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=i64::from(LOGS_LIMIT)))]
     pub lines: Option<u32>,
     /// Only entries whose text holds this; letters are compared without case
     #[arg(long, short, value_name = "TEXT")]

@@ -55,7 +55,7 @@ pub struct Processes {
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
     /// At most so many
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
     /// End the process with this number, after asking it to
     #[arg(long, value_name = "PID", conflicts_with_all = ["sort", "filter", "limit"])]

@@ -30,11 +30,11 @@ pub struct WakeUp {
     /// Name, id or the beginning of either
     #[arg(value_name = "PC")]
     pub pc: String,
-    /// How long to wait until it is online, in seconds
+    /// How long to wait for it, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
-    pub wait: u64,
+    pub timeout: u64,
     /// Do not wait for it
-    #[arg(long, conflicts_with = "wait")]
+    #[arg(long, conflicts_with = "timeout")]
     pub no_wait: bool,
     /// Why, in your own words; the person at the neighbour sees it
     #[arg(long, value_name = "TEXT")]
@@ -69,7 +69,7 @@ pub async fn perform(app: &App, wake: WakeUp) -> anyhow::Result<i32> {
         show.event("result", json!({ "outcome": "called", "by": by.id, "code": 0 }));
         return Ok(0);
     }
-    let wait = Duration::from_secs(wake.wait);
+    let wait = Duration::from_secs(wake.timeout);
     show.hint(&say!(
         en: "waiting up to {} for {} to come online",
         sv: "väntar upp till {} på att {} ska bli ansluten",

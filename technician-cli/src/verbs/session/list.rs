@@ -20,7 +20,7 @@ pub struct List {
     #[arg(long)]
     pub open: bool,
     /// At most so many, newest first
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: u32,
 }
 

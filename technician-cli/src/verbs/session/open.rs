@@ -17,7 +17,7 @@ use crate::verbs::reach::{self, DEFAULT_MINUTES};
 /// Arguments of `distans session open`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  distans session open PC-IDRE-003 --purpose \"printer queue stuck\" --ticket IT-4711 --scopes diagnose,command,files\n\nA verb that needs a session opens one by itself, for what it needs; open one here to ask the\nperson once for all that you are going to do."
+    after_help = "Example:\n  distans session open PC-IDRE-003 --purpose \"printer queue stuck\" --scopes diagnose,command,files\n\nA verb that needs a session opens one by itself, for what it needs; open one here to ask the\nperson once for all that you are going to do."
 )]
 pub struct Open {
     /// Name, id or the beginning of either
@@ -31,7 +31,7 @@ pub struct Open {
     pub ticket: Option<String>,
     /// What you want to do there: diagnose, command, command:system, shell, shell:system, files,
     /// forward, message, repair, power, wake, recordings
-    #[arg(long, value_delimiter = ',', default_value = "diagnose,command", value_parser = pc_scope)]
+    #[arg(long, value_name = "SCOPE,…", value_delimiter = ',', default_value = "diagnose,command", value_parser = pc_scope)]
     pub scopes: Vec<Scope>,
     /// How long the session lasts at most
     #[arg(long, default_value_t = DEFAULT_MINUTES, value_parser = clap::value_parser!(u16).range(1..))]
