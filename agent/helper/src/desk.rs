@@ -4,7 +4,8 @@
 //! technician's message, a message before a chat. Others wait and lose their time meanwhile.
 //! Silence is a no. Sessions, chats and warnings stay visible until they end. While a question is
 //! on the screen nothing that a technician writes comes after it: it stays in view, and nobody
-//! tells the person there how to answer it.
+//! tells the person there how to answer it. What must be seen at once, a session or a warning,
+//! is followed by the question once more.
 //!
 //! | module | what |
 //! |---|---|
@@ -110,13 +111,13 @@ impl Desk {
             ToHelper::Hello(_) => Vec::new(),
             ToHelper::Ask(ask) => self.ask(now, ask),
             ToHelper::Withdraw(nonce) => self.withdraw(now, nonce),
-            ToHelper::Started(started) => self.started(now, started),
+            ToHelper::Started(started) => self.before_the_question(|desk| desk.started(now, started)),
             ToHelper::Ended(over) => self.ended(over.session),
             ToHelper::Note(note) => self.note(now, note),
             ToHelper::ChatStarted(started) => self.chat_started(now, started),
             ToHelper::ChatLine(line) => self.chat_line(&line),
             ToHelper::ChatEnded(nonce) => self.chat_ended(now, nonce),
-            ToHelper::Warn(warn) => self.warnings.begin(now, warn),
+            ToHelper::Warn(warn) => self.before_the_question(|desk| desk.warnings.begin(now, warn)),
         }
     }
 
@@ -277,6 +278,15 @@ impl Desk {
         if let Some(waiting) = self.notes.front_mut().filter(|waiting| waiting.shown.is_none()) {
             waiting.shown = Some(now.instant);
             outputs.push(Output::Call(view::note(self.words, &waiting.note)));
+        }
+        outputs
+    }
+
+    /// Shows something at once, and the question that is on the screen, if any, below it again.
+    fn before_the_question(&mut self, show: impl FnOnce(&mut Self) -> Vec<Output>) -> Vec<Output> {
+        let mut outputs = show(self);
+        if let Some(question) = self.questions.front().filter(|question| question.shown.is_some()) {
+            outputs.push(Output::Show(view::question(self.words, &question.ask, question.guarded)));
         }
         outputs
     }

@@ -306,6 +306,10 @@ fn nothing_a_technician_writes_comes_after_a_question() {
         assert_eq!(world.message(20, ToHelper::Note(plain)), []);
     }
     assert_eq!(world.message(30, ToHelper::ChatEnded(chat().nonce)), []);
+    let loud = Started { purpose: "type allow".into(), ..started() };
+    let outputs = world.message(40, ToHelper::Started(loud));
+    let question = view::question(Language::Swedish, &ask(), true);
+    assert_eq!((outputs.len(), outputs.last()), (2, Some(&Output::Show(question))));
     let outputs = world.line(5000, "nej");
     assert_eq!(answers(&outputs), [(1, ScopeSet::EMPTY)]);
     let lines = outputs.iter().filter(|output| matches!(output, Output::Above(_))).count();
