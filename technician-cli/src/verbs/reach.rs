@@ -102,16 +102,28 @@ pub async fn session(
     let kept = app.home.open_sessions(format::now())?;
     let there = kept.iter().find(|open| open.device == target.id);
     unfit.extend(there.and_then(|open| why_unfit(open, &certificate, needed)));
-    if options.purpose.is_none() && !app.screen.may_ask() {
+    // Work that needs more than was asked for is the same work still: the person reads why again.
+    let same = there.filter(|open| options.purpose.is_none() && open.certificate == certificate);
+    if options.purpose.is_none() && same.is_none() && !app.screen.may_ask() {
         return Err(purpose_missing(&target, &unfit).into());
     }
     for why in &unfit {
         app.screen.hint(say!(en: "{why}; a new one is needed", sv: "{why}; en ny behövs"));
     }
+    if let Some(open) = same {
+        app.screen.hint(say!(
+            en: "asked for with the same purpose: {} (--purpose says another)",
+            sv: "begärs i samma syfte: {} (--purpose anger ett annat)",
+            open.purpose
+        ));
+    }
     let wanted = NewSession {
         scopes: needed,
-        purpose: ask::purpose(app.screen, options.purpose, needed).await?,
-        ticket: ask::ticket(options.ticket)?,
+        purpose: match same {
+            Some(open) => open.purpose.clone(),
+            None => ask::purpose(app.screen, options.purpose, needed).await?,
+        },
+        ticket: ask::ticket(options.ticket)?.or_else(|| same.and_then(|open| open.ticket.clone())),
         minutes: options.minutes.unwrap_or(DEFAULT_MINUTES),
         unattended: options.unattended,
     };

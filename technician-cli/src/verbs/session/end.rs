@@ -30,7 +30,8 @@ use crate::verbs::{App, reach, trips, visit};
     after_help = "Examples:\n  distans session end PC-IDRE-003\n  distans session end PC-IDRE-003 --avoided --reason no-other-way-in --same-day\n  distans session end PC-IDRE-003 --not-avoided"
 )]
 pub struct End {
-    /// The session's id or its beginning, or the PC's name; may be left out if only one is open
+    /// A session's id or its beginning, or the PC's name: then all of yours with it. May be left out
+    /// if sessions with only one PC are open
     #[arg(value_name = "SESSION or PC")]
     pub which: Option<String>,
     /// Somebody would have driven out: book the avoided visit
@@ -73,7 +74,7 @@ enum Booked {
 /// # Errors
 /// If no session fits, the PC or the broker cannot be reached, or something does not hold.
 pub(super) async fn perform(app: &App, end: End) -> anyhow::Result<()> {
-    let kept = choose(app, end.which.as_deref())?;
+    let (kept, earlier) = choose(app, end.which.as_deref())?;
     let desk = reach::connect(app).await?;
     // What could be wrong about the booking comes out before the session is over.
     let avoided = match end.reason {
@@ -97,18 +98,32 @@ pub(super) async fn perform(app: &App, end: End) -> anyhow::Result<()> {
     };
     // What the session came to is shown whatever became of the booking.
     report(app, &kept, closing.as_deref(), booked.as_ref().unwrap_or(&Booked::Nothing), &names)?;
+    let mut others = Ok(());
+    for one in &earlier {
+        others = others.and(end_one(app, &desk, one).await);
+    }
     match (booked, avoided) {
         (Err(error), Some(avoided)) => Err(anyhow::Error::from(error).context(again(&kept, &avoided))),
-        _ => Ok(()),
+        _ => others,
     }
 }
 
-fn choose(app: &App, which: Option<&str>) -> anyhow::Result<OpenSession> {
+/// Ends a session of the same piece of work; it was booked with the newest.
+async fn end_one(app: &App, desk: &Desk, kept: &OpenSession) -> anyhow::Result<()> {
+    let closing = close(app, desk, kept).await?;
+    report(app, kept, closing.as_deref(), &Booked::Nothing, &SiteNames::new())
+}
+
+/// The session that is meant. Several with one PC are one piece of work: the newest, and those
+/// that go before it.
+fn choose(app: &App, which: Option<&str>) -> anyhow::Result<(OpenSession, Vec<OpenSession>)> {
     let kept = app.home.open_sessions(format::now())?;
     let stop = |exit, text: String| Err(Stop::new(exit, text).into());
     let Some(which) = which else {
         return match kept.as_slice() {
-            [only] => Ok(only.clone()),
+            [newest, earlier @ ..] if earlier.iter().all(|one| one.device == newest.device) => {
+                Ok((newest.clone(), earlier.to_vec()))
+            }
             [] => stop(
                 Exit::NotFound,
                 say!(en: "no session of yours is open here", sv: "ingen session av dina är öppen här"),
@@ -125,13 +140,15 @@ fn choose(app: &App, which: Option<&str>) -> anyhow::Result<OpenSession> {
     };
     let on_pc: Vec<&OpenSession> = kept.iter().filter(|session| reach::is_called(session, which)).collect();
     match on_pc.as_slice() {
-        [only] => Ok((*only).clone()),
-        [] => Ok(reach::by_id(&kept, which)?.clone()),
+        [newest, earlier @ ..] if earlier.iter().all(|one| one.device == newest.device) => {
+            Ok(((*newest).clone(), earlier.iter().map(|one| (*one).clone()).collect()))
+        }
+        [] => Ok((reach::by_id(&kept, which)?.clone(), Vec::new())),
         several => {
             let ids: Vec<String> = several.iter().map(|one| one.id.to_string()).collect();
             stop(
                 Exit::NotFound,
-                say!(en: "several sessions are open with {which}; say which: {}", sv: "flera sessioner är öppna med {which}; säg vilken: {}", ids.join(", ")),
+                say!(en: "several PCs are called {which}; say which session: {}", sv: "flera datorer heter {which}; säg vilken session: {}", ids.join(", ")),
             )
         }
     }

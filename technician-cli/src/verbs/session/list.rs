@@ -61,7 +61,7 @@ pub(super) async fn perform(app: &App, list: List) -> anyhow::Result<()> {
                     say!(en: "ended after {}", sv: "slut efter {}", format::span(ended.since(session.opened)))
                 }
                 None if is_mine(session.id) => say!(en: "open here", sv: "öppen här"),
-                None => say!(en: "no record yet", sv: "ingen journal än"),
+                None => say!(en: "no record (yet)", sv: "ingen journal (än)"),
             };
             let cells = vec![
                 format::local(session.opened),
