@@ -13,7 +13,12 @@ pub(super) fn hanging(text: &str, indent: usize, columns: Option<usize>) -> Stri
     // The first line may be shorter than those that follow.
     let mut used = indent;
     let mut is_first = true;
-    for word in text.split(' ') {
+    let mut words = text.split(' ').peekable();
+    while let Some(word) = words.next() {
+        // A figure stays with its unit.
+        let unit =
+            if word.ends_with(|last: char| last.is_ascii_digit()) { words.next_if(is_unit) } else { None };
+        let word = unit.map_or_else(|| word.to_owned(), |unit| format!("{word} {unit}"));
         let width = word.chars().count();
         if !is_first && used + 1 + width > columns {
             told.push('\n');
@@ -23,11 +28,17 @@ pub(super) fn hanging(text: &str, indent: usize, columns: Option<usize>) -> Stri
             told.push(' ');
             used += 1;
         }
-        told.push_str(word);
+        told.push_str(&word);
         used += width;
         is_first = false;
     }
     told
+}
+
+/// True for what stands behind a figure, with or without a comma or a bracket.
+fn is_unit(word: &&str) -> bool {
+    let unit = word.trim_matches(|letter: char| ",;:.()".contains(letter));
+    ["%", "B", "KiB", "MiB", "GiB", "TiB", "ms", "s", "min", "h", "d", "°C", "dBm"].contains(&unit)
 }
 
 #[cfg(test)]
@@ -46,6 +57,7 @@ mod tests {
             ("1234567890 123456789012 åäö", 6, Some(32), "1234567890 123456789012\n      åäö"),
             // A word longer than the line is left to the terminal.
             ("a 123456789012345678901234567890 b", 2, Some(26), "a\n  123456789012345678901234567890\n  b"),
+            ("1234567890 firefox_ab 14 %, x", 2, Some(26), "1234567890 firefox_ab\n  14 %, x"),
             // A terminal too narrow for the indent.
             ("1234567890 1234567890 12", 29, Some(40), "1234567890\n    1234567890 12"),
         ] {
