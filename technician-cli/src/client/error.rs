@@ -160,9 +160,9 @@ pub enum Error {
         /// The last failure.
         cause: String,
     },
-    /// Ctrl-C while the PC was out of reach.
+    /// Ctrl-C, and the PC did not answer that.
     #[error(
-        "left without an answer: {name} is out of reach; what was begun there may go on until it is back: see distans session log"
+        "left without waiting: {name} does not answer; what was begun there may go on: see distans session log"
     )]
     Left {
         /// The PC.
@@ -318,7 +318,7 @@ fn denied(denied: &Denied) -> String {
         DeniedBy::NobodyToAsk => "the person at the PC must be asked, and nobody can be",
         DeniedBy::Role => "your certificate or role does not allow it",
         DeniedBy::Policy => "the policy does not allow it",
-        DeniedBy::State => "the PC cannot decide it now",
+        DeniedBy::State => "the PC cannot do it now",
         DeniedBy::Session => "the session is over",
         DeniedBy::Limit => "a limit of the PC is reached",
     };

@@ -15,7 +15,7 @@ use distans_proto::inner::{Closed, Op, OpInput, OpOutput, OpRequest, OpResult, O
 use distans_proto::ops::shell::Size;
 use tokio::io::{AsyncRead, Empty};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::attach::{Attachment, OpStream, refused};
@@ -32,6 +32,10 @@ const FRUITLESS_LIMIT: u32 = 5;
 /// How long a cancelled operation's lost line is tried again: one that is back at once still
 /// brings the result.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A PC that is silent for so long after it was told to stop is not waited for: it may be gone,
+/// which the broker notices much later.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// A line that held so long was a good one, also if the operation had nothing to say: a forward
 /// or an idle shell outlives many lines.
@@ -275,7 +279,7 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
         writer.send(&request).await?;
         // On a new line the PC first says how much input was taken.
         let mut may_send_input = !again;
-        let (mut input_ended, mut cancelled) = (false, false);
+        let (mut input_ended, mut cancelled, mut heard) = (false, false, Instant::now());
         let mut acknowledged = self.received;
         let acknowledge = self.op.output_window() / ACKNOWLEDGE;
         if let Some(size) = &mut self.size
@@ -292,7 +296,7 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
                 biased;
                 () = self.cancel.cancelled(), if !cancelled => {
                     writer.send(&OpInput::Cancel(Closed {})).await?;
-                    cancelled = true;
+                    (cancelled, heard) = (true, Instant::now());
                 }
                 size = changed(&mut self.size) => writer.send(&OpInput::Resize(size)).await?,
                 // Before the output: Ctrl-C must not wait for the end of a flood. Input ends at its
@@ -305,6 +309,7 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
                     }
                 }
                 unit = reader.next::<OpOutput>() => {
+                    heard = Instant::now();
                     let unit = match unit {
                         Ok(Some(unit)) => unit,
                         Ok(None) => return Err(Halt::Lost("the PC ended the operation's stream early".into())),
@@ -361,6 +366,9 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
                         acknowledged = self.received;
                         writer.send(&OpInput::Received(acknowledged)).await?;
                     }
+                }
+                () = sleep_until(heard + SILENCE), if cancelled => {
+                    return Err(Halt::Fatal(Error::Left { name: session.target().hostname.to_string() }));
                 }
             }
         }

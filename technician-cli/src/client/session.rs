@@ -275,12 +275,13 @@ impl Session {
             let mut fate = attachment.fate.clone();
             // A keeper that is gone has left its fate.
             let _ = attachment.commands.send(Command::End).await;
-            let changed = timeout(END_TIME, fate.wait_for(|fate| !matches!(fate, Fate::Live))).await;
-            let cause = match changed {
-                Ok(Ok(fate)) => match &*fate {
-                    Fate::Over(closing) => return Ok(Arc::clone(closing)),
-                    Fate::Broken(error) => return Err(broken(error)),
-                    Fate::Lost(cause) => cause.clone(),
+            let waiting =
+                async { fate.wait_for(|fate| !matches!(fate, Fate::Live)).await.map(|fate| fate.clone()) };
+            let cause = match timeout(END_TIME, waiting).await {
+                Ok(Ok(fate)) => match fate {
+                    Fate::Over(closing) => return Ok(closing),
+                    Fate::Broken(error) => return Err(broken(&error)),
+                    Fate::Lost(cause) => cause,
                     Fate::Live => "the session's stream is in an impossible state".into(),
                 },
                 Ok(Err(_)) => "the session's stream is gone".into(),

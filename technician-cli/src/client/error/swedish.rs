@@ -66,7 +66,7 @@ impl Error {
                 format::span(*waited)
             ),
             Self::Left { name } => format!(
-                "lämnat utan svar: {name} går inte att nå; det som påbörjades där kan fortsätta tills den är tillbaka: se distans session log"
+                "lämnat utan att vänta: {name} svarar inte; det som påbörjades där kan fortsätta: se distans session log"
             ),
             Self::Unfinished { name, outcome, text } => {
                 let what = match outcome {
