@@ -88,7 +88,7 @@ pub async fn yes(question: impl Into<String>, help: impl Into<String>) -> anyhow
                 .with_parser(&parser)
                 .with_formatter(&shown)
                 .with_default_value_formatter(&|_| "j/N".to_owned())
-                .with_error_message("svara j eller n")
+                .with_error_message(lang::current().pick("answer y or n", "svara j eller n"))
                 .prompt();
         }
         asking.prompt()
@@ -105,7 +105,7 @@ where
     T: fmt::Display + Send + 'static,
 {
     if choices.is_empty() {
-        bail!("there is nothing to choose from");
+        bail!(say!(en: "there is nothing to choose from", sv: "det finns inget att välja bland"));
     }
     let question = question.into();
     on_its_own_thread(move || {
@@ -120,19 +120,10 @@ where
     .await
 }
 
-/// As [`choose`], for a question that is made up on the way.
-///
-/// # Errors
-/// If the question is broken off.
-pub async fn choose_owned<T>(question: String, choices: Vec<T>) -> anyhow::Result<T>
-where
-    T: fmt::Display + Send + 'static,
-{
-    on_its_own_thread(move || inquire::Select::new(&question, choices).prompt()).await
-}
-
 async fn on_its_own_thread<T: Send + 'static>(
     ask: impl FnOnce() -> inquire::error::InquireResult<T> + Send + 'static,
 ) -> anyhow::Result<T> {
-    Ok(tokio::task::spawn_blocking(ask).await.context("the question could not be asked")??)
+    Ok(tokio::task::spawn_blocking(ask)
+        .await
+        .with_context(|| say!(en: "the question could not be asked", sv: "frågan kunde inte ställas"))??)
 }

@@ -5,6 +5,8 @@
 //! (JSON, names of findings and scopes, exit codes) is the same in both.
 
 pub mod help;
+#[cfg(test)]
+mod literals;
 pub mod usage;
 
 use std::str::FromStr;

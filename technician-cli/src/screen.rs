@@ -12,6 +12,8 @@ use distans_proto::facts::Severity;
 use distans_proto::text::{clean, is_steering};
 use serde::Serialize;
 
+use crate::lang;
+
 /// Where and how to show things.
 #[derive(Debug, Clone, Copy)]
 pub struct Screen {
@@ -161,7 +163,7 @@ impl Screen {
 
     /// A warning; on standard error also with `--json`.
     pub fn warn(self, text: impl AsRef<str>) {
-        let label = paint(self.color_err, Tone::Careful, "warning:");
+        let label = paint(self.color_err, Tone::Careful, lang::current().pick("warning:", "varning:"));
         let _ = writeln!(io::stderr().lock(), "{label} {}", clean(text.as_ref()));
     }
 
@@ -305,7 +307,8 @@ mod tests {
     fn an_id_is_shortened_only_where_it_does_not_fit() {
         let id = "7b6c8db1-fccd-83d1-1e3d-5806c1dec848";
         for (width, shown) in [(80, id), (46, id), (45, "7b6c8db1")] {
-            let mut rows = vec![vec!["PC-IDRE".to_owned(), id.to_owned()], vec![String::new(), "ö".repeat(18)]];
+            let mut rows =
+                vec![vec!["PC-IDRE".to_owned(), id.to_owned()], vec![String::new(), "ö".repeat(18)]];
             shorten_ids(&["PC", "ID"], &mut rows, width);
             assert_eq!((rows[0][1].as_str(), rows[1][1].len()), (shown, 36), "{width}");
         }

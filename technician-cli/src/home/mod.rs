@@ -82,7 +82,7 @@ impl HomeError {
                 format!("{} går inte att läsa ({cause}); flytta undan den och logga in igen", path.display())
             }
             (_, Self::Lock { path, error }) => format!("kan inte låsa {}: {error}", path.display()),
-            (_, Self::Key(cause)) => format!("kan inte skapa en nyckel: {cause}"),
+            (_, Self::Key(cause)) => format!("en nyckel går inte att skapa: {cause}"),
             // Of the system, or of a bundle: as they say it.
             (_, Self::Private(_) | Self::Rejected(_)) => self.to_string(),
         }

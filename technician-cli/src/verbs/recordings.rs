@@ -118,7 +118,8 @@ async fn fetch(app: &App, session: &Session, name: &str, out: PathBuf) -> anyhow
     let mut file = Bounded(Vec::new());
     let op = Op::Recordings(Asked { name: Some(name.into()) });
     completed(session, session.perform(op, Io::output(&mut file, CancellationToken::new())).await?)?;
-    private::write(&out, &file.0).with_context(|| format!("{} was not written", out.display()))?;
+    private::write(&out, &file.0)
+        .with_context(|| say!(en: "{} was not written", sv: "{} kunde inte skrivas", out.display()))?;
     let hash = distans_trust::hash::Sha256::of(&file.0);
     if app.screen.json() {
         let bytes = file.0.len();

@@ -70,7 +70,7 @@ pub(super) async fn perform(
             screen.hint(format!("\n{}", offer.evidence));
             let question = say!(en: "fix {name} {words}?", sv: "åtgärda {name} {words}?");
             let choices = vec![Answer::No, Answer::Yes, Answer::All, Answer::Stop];
-            match ask::choose_owned(question, choices).await? {
+            match ask::choose(question, choices).await? {
                 Answer::Yes => {}
                 Answer::All => all = true,
                 Answer::No => continue,
