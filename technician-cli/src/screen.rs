@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn an_id_is_shortened_only_where_it_does_not_fit() {
         let id = "7b6c8db1-fccd-83d1-1e3d-5806c1dec848";
-        for (width, shown) in [(80, id), (46, id), (45, "7b6c8db1")] {
+        for (width, shown) in [(80, id), (45, id), (44, "7b6c8db1")] {
             let mut rows =
                 vec![vec!["PC-IDRE".to_owned(), id.to_owned()], vec![String::new(), "ö".repeat(18)]];
             shorten_ids(&["PC", "ID"], &mut rows, width);
