@@ -112,7 +112,7 @@ impl Language {
 
     pub(crate) const fn chat_help(self) -> &'static str {
         self.pick(
-            "Skriv en rad och tryck Enter.   /slut = sluta chatta   /avsluta = avsluta hjälpen",
+            "Skriv en rad och tryck Enter.  /slut = sluta chatta  /avsluta = stoppa hjälpen",
             "Type a line and press Enter.   /end = end the chat   /stop = end all help",
         )
     }

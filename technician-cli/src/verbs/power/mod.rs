@@ -203,7 +203,11 @@ async fn perform(
     watcher.abort();
     show.still();
     match ordered? {
-        Ordered::Over(result) => conclude(&show, &result, false),
+        // A PC that restarts in a moment is met again before it was missed: in this session.
+        Ordered::Over(result) => {
+            let resumed = action == PowerAction::Restart && result.outcome == Outcome::Completed;
+            conclude(&show, &result, resumed)
+        }
         Ordered::Down(order) => {
             let was = down::Was { target: session.target().clone(), session: session.id(), before };
             drop(session);
