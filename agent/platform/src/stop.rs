@@ -16,7 +16,16 @@ impl Stop {
     /// # Errors
     /// When the system refuses to tell us.
     pub fn listen() -> io::Result<Self> {
-        imp::stop::Listener::new().map(Self)
+        imp::stop::Listener::new(false).map(Self)
+    }
+
+    /// As [`Self::listen`], for a program that is nothing without its terminal: on Unix it hears
+    /// SIGHUP as well. Others leave that signal alone, so that `nohup` keeps its meaning.
+    ///
+    /// # Errors
+    /// When the system refuses to tell us.
+    pub fn listen_at_a_terminal() -> io::Result<Self> {
+        imp::stop::Listener::new(true).map(Self)
     }
 
     /// Waits for the next request. May be given up and called again.

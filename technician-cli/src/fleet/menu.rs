@@ -180,8 +180,8 @@ impl Menu {
 /// How a state reads.
 pub(super) fn presence_words(presence: Presence) -> String {
     match presence {
-        Presence::Online => say!(en: "online", sv: "ansluten"),
-        Presence::Offline => say!(en: "offline", sv: "frånkopplad"),
+        Presence::Online => say!(en: "online", sv: "uppkopplad"),
+        Presence::Offline => say!(en: "offline", sv: "nedkopplad"),
         Presence::Unconfirmed => say!(en: "unconfirmed", sv: "obekräftad"),
     }
 }

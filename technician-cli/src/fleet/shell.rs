@@ -83,7 +83,7 @@ impl Shell {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut picture = Picture::new(format::now());
-        let mut stop = Stop::listen()?;
+        let mut stop = Stop::listen_at_a_terminal()?;
         loop {
             let due = picture.due();
             let woken = tokio::select! {

@@ -12,7 +12,8 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// A console that closes is heard in any case.
+    pub(crate) fn new(_at_a_terminal: bool) -> io::Result<Self> {
         Ok(Self {
             interrupt: windows::ctrl_c()?,
             interrupt_hard: windows::ctrl_break()?,

@@ -134,7 +134,7 @@ pub(super) fn draw(state: &State, frame: &mut Frame<'_>, area: Rect, paint: Pain
 /// Why the list is empty.
 fn nothing(state: &State) -> String {
     match (&state.line, state.pcs.all().is_empty()) {
-        (state::Line::Connecting, _) => say!(en: "waiting for the broker …", sv: "väntar på mäklaren …"),
+        (state::Line::Connecting, _) => say!(en: "waiting for the broker …", sv: "väntar på förmedlaren …"),
         (_, true) => say!(
             en: "no PCs of yours yet; distans admin token create brings the first",
             sv: "inga datorer ännu; distans admin token create ger den första"
@@ -173,7 +173,7 @@ fn search_line(state: &State, frame: &mut Frame<'_>, area: Rect, paint: Paint) {
     let order = match list.order {
         Order::Name => say!(en: "by name", sv: "efter namn"),
         Order::Findings => say!(en: "worst first", sv: "värst först"),
-        Order::Presence => say!(en: "online first", sv: "anslutna först"),
+        Order::Presence => say!(en: "online first", sv: "uppkopplade först"),
         Order::Place => say!(en: "by place", sv: "efter plats"),
         Order::Since => say!(en: "latest change first", sv: "senast ändrade först"),
     };

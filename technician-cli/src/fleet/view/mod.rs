@@ -3,6 +3,7 @@
 mod list;
 mod overlay;
 mod page;
+mod text;
 
 use std::time::Duration;
 
@@ -93,11 +94,11 @@ fn header(state: &State, paint: Paint) -> Line<'static> {
             spans.push(Span::styled(text, paint.bad().add_modifier(Modifier::REVERSED)));
         }
         state::Line::Connecting => {
-            spans.push(Span::styled(say!(en: " connecting …", sv: " ansluter …"), paint.careful()));
+            spans.push(Span::styled(say!(en: " connecting …", sv: " kopplar upp …"), paint.careful()));
         }
         state::Line::Live => {
-            let online = say!(en: " ● {} online", sv: " ● {} anslutna", counts.online);
-            let offline = say!(en: "  ○ {} offline", sv: "  ○ {} frånkopplade", counts.offline);
+            let online = say!(en: " ● {} online", sv: " ● {} uppkopplade", counts.online);
+            let offline = say!(en: "  ○ {} offline", sv: "  ○ {} nedkopplade", counts.offline);
             let ailing = say!(en: "  ! {} with findings", sv: "  ! {} med fynd", counts.ailing);
             spans.push(Span::styled(online, paint.good()));
             spans.push(Span::raw(offline));
@@ -130,12 +131,12 @@ fn footer(state: &State) -> Line<'static> {
             say!(en: "Enter go   Esc back", sv: "Enter kör   Esc tillbaka")
         }
         (None, Some(_)) => say!(
-            en: "q back   g live graphs   F5 fetch again   ↑↓ scroll   ? keys",
-            sv: "q tillbaka   g kurvor   F5 hämta igen   ↑↓ bläddra   ? tangenter"
+            en: "q back   ? keys   ↑↓ scroll   g live graphs   F5 fetch again",
+            sv: "q tillbaka   ? hjälp   ↑↓ bläddra   g kurvor   F5 hämta igen"
         ),
         (None, None) => say!(
-            en: "type to search  Enter open  Tab filter  F2 order  Esc clear  ? keys  q leave",
-            sv: "skriv för att söka  Enter öppna  Tab filter  F2 ordning  ? tangenter  q avsluta"
+            en: "type to search  Enter open  ? keys  q leave  Tab filter  F2 order  Esc clear",
+            sv: "skriv för att söka  Enter öppna  ? hjälp  q avsluta  Tab filter  F2 ordning"
         ),
     };
     Line::styled(text, QUIET)

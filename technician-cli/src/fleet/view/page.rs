@@ -9,6 +9,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
+use super::text::Text;
 use super::{Paint, QUIET, STRONG, Shown, since};
 use crate::fleet::keys::BINDINGS;
 use crate::fleet::page::{Details, Graphs, Known, Page};
@@ -18,6 +19,7 @@ use crate::format;
 use crate::lang;
 use crate::live::graphs;
 use crate::say;
+use crate::verbs::doctor::words;
 
 pub(super) fn draw(state: &State, page: &Page, frame: &mut Frame<'_>, area: Rect, paint: Paint) -> Shown {
     let has_graphs = page.graphs.is_on() || page.graphs.has_any() || !page.graphs.says.is_empty();
@@ -33,7 +35,7 @@ pub(super) fn draw(state: &State, page: &Page, frame: &mut Frame<'_>, area: Rect
     if has_graphs {
         draw_graphs(&page.graphs, frame, curves, paint);
     }
-    let mut text = Text { lines: Vec::new(), width: usize::from(body.width) };
+    let mut text = Text::new(body.width);
     write(state, page, paint, &mut text);
     let last_line = u16::try_from(text.lines.len()).unwrap_or(u16::MAX).saturating_sub(body.height);
     frame.render_widget(Paragraph::new(text.lines).scroll((page.from.min(last_line), 0)), body);
@@ -63,44 +65,23 @@ fn keys(width: u16) -> Vec<Line<'static>> {
     lines
 }
 
-/// The page's text; what is longer than a line goes on below.
-struct Text {
-    lines: Vec<Line<'static>>,
-    width: usize,
-}
-
-/// Width of the names in front of values.
-const NAME: usize = 13;
-
-impl Text {
-    fn line(&mut self, line: impl Into<Line<'static>>) {
-        self.lines.push(line.into());
-    }
-
-    fn pair(&mut self, name: &str, value: &str) {
-        self.styled(name, value, Style::new());
-    }
-
-    fn styled(&mut self, name: &str, value: &str, style: Style) {
-        let room = self.width.saturating_sub(NAME).max(10);
-        let signs: Vec<char> = value.chars().collect();
-        for (place, piece) in signs.chunks(room).enumerate() {
-            let name = if place == 0 { name } else { "" };
-            let piece: String = piece.iter().collect();
-            self.line(vec![Span::styled(format!("{name:<NAME$}"), QUIET), Span::styled(piece, style)]);
-        }
-    }
-}
-
 fn write(state: &State, page: &Page, paint: Paint, text: &mut Text) {
-    match state.pcs.get(page.id) {
+    let pc = state.pcs.get(page.id);
+    match pc {
         Some(pc) => about(state, pc, paint, text),
         None => text.line(Line::styled(page.argument.clone(), STRONG)),
     }
     match &page.known {
         Known::Loading => text.line(Line::styled(say!(en: "fetching …", sv: "hämtar …"), QUIET)),
         Known::Failed(why) => text.styled("", why, paint.bad()),
-        Known::Here(details) => known(details, paint, text),
+        Known::Here(details) => standing(details, paint, text),
+    }
+    if let Some(pc) = pc {
+        findings(pc, paint, text);
+    }
+    if let Known::Here(details) = &page.known {
+        inventory(details, text);
+        sessions(details, text);
     }
 }
 
@@ -108,15 +89,15 @@ fn write(state: &State, page: &Page, paint: Paint, text: &mut Text) {
 fn about(state: &State, pc: &Pc, paint: Paint, text: &mut Text) {
     let age = since(state, pc.since);
     let (standing, style) = match (pc.online, pc.since) {
-        (true, _) => (say!(en: "● online for {age}", sv: "● ansluten sedan {age}"), paint.good()),
+        (true, _) => (say!(en: "● online ({age})", sv: "● uppkopplad ({age})"), paint.good()),
         (false, Some(seen)) => {
             let seen = format::local(seen);
             (
-                say!(en: "○ offline, last seen {seen} ({age})", sv: "○ frånkopplad, sågs senast {seen} ({age})"),
+                say!(en: "○ offline, last seen {seen} ({age})", sv: "○ nedkopplad, sågs senast {seen} ({age})"),
                 Style::new(),
             )
         }
-        (false, None) => (say!(en: "○ never connected", sv: "○ aldrig ansluten"), Style::new()),
+        (false, None) => (say!(en: "○ never connected", sv: "○ aldrig uppkopplad"), Style::new()),
     };
     text.line(vec![
         Span::styled(format!("{}  ", pc.name), STRONG),
@@ -128,6 +109,10 @@ fn about(state: &State, pc: &Pc, paint: Paint, text: &mut Text) {
     ]);
     let place = [pc.site.as_str(), &pc.municipality, &pc.group].into_iter().filter(|text| !text.is_empty());
     text.pair(&say!(en: "where", sv: "var"), &place.collect::<Vec<_>>().join(" · "));
+}
+
+/// What is wrong with it, and what to do about it.
+fn findings(pc: &Pc, paint: Paint, text: &mut Text) {
     for finding in &pc.findings {
         let (mark, style) = match finding.severity {
             Severity::Critical => ("!!", paint.bad()),
@@ -135,18 +120,20 @@ fn about(state: &State, pc: &Pc, paint: Paint, text: &mut Text) {
             Severity::Info => ("  ", QUIET),
         };
         text.styled(&say!(en: "finding", sv: "fynd"), &format!("{mark} {}", finding.rule), style);
+        // A rule of a newer PC explains itself only to the doctor.
+        if let Some((meaning, advice)) = words::of_rule(&finding.rule) {
+            text.pair("", meaning);
+            text.pair(&say!(en: "  do", sv: "  gör"), advice);
+        }
     }
     if !pc.findings.is_empty() {
-        let hint = say!(
-            en: "d (doctor) tells the figures behind them and what to do",
-            sv: "d (doktor) visar siffrorna bakom dem och vad man gör åt dem"
-        );
+        let hint = say!(en: "d (doctor) tells the figures behind", sv: "d (doktor) visar siffrorna bakom");
         text.styled("", &hint, QUIET);
     }
 }
 
-/// What was fetched.
-fn known(details: &Details, paint: Paint, text: &mut Text) {
+/// Whether it is the PC it says it is, and whether a session is open.
+fn standing(details: &Details, paint: Paint, text: &mut Text) {
     let identity = say!(en: "identity", sv: "identitet");
     match &details.identity {
         Ok(()) => text.styled(
@@ -167,6 +154,9 @@ fn known(details: &Details, paint: Paint, text: &mut Text) {
         );
         text.styled(&say!(en: "session", sv: "session"), &until, paint.accent());
     }
+}
+
+fn inventory(details: &Details, text: &mut Text) {
     match &details.facts {
         Some(facts) => show_facts(facts, text),
         None => {
@@ -174,6 +164,9 @@ fn known(details: &Details, paint: Paint, text: &mut Text) {
             text.line(Line::styled(none, QUIET));
         }
     }
+}
+
+fn sessions(details: &Details, text: &mut Text) {
     if !details.sessions.is_empty() {
         text.line(Line::styled(say!(en: "Last sessions", sv: "Senaste sessionerna"), STRONG));
     }

@@ -112,8 +112,9 @@ fn a_page_shows_facts_findings_sessions_and_keys() {
     let details =
         Details { facts: Some(facts), identity: Err("not ours".into()), sessions: vec![visit], open: None };
     state.update(Event::Details(id, Ok(Box::new(details))));
-    let seen = picture(&mut state, 80, 30);
+    let seen = picture(&mut state, 80, 36);
     has(&seen, &["identity     !! not ours", "Windows\u{fffd}[2J 11", "C:\\: 1.0 GiB free of 100 GiB"]);
+    has(&seen, &["Programs cannot save files", "do         Empty the bin"]);
     has(&seen, &["Last sessions", "anna", "2.0 KiB", "d doctor", "r run a command", "q back"]);
     press(&mut state, KeyCode::Char('r'));
     type_in(&mut state, "dir 'C:\\a b'");

@@ -150,7 +150,7 @@ impl<'a> View<'a> {
     async fn show(mut self) -> io::Result<()> {
         let mut stage = Stage::enter()?;
         let mut inputs = Inputs::start();
-        let mut stop = Stop::listen()?;
+        let mut stop = Stop::listen_at_a_terminal()?;
         let mut repairing: Repairing<'a> = None;
         let (mut due, mut drawn) = (Some(Instant::now()), Instant::now());
         loop {
