@@ -30,9 +30,9 @@ impl Seat {
     pub(super) fn take(home: &Path, words: &str) -> Self {
         let distans = program("distans").expect("built").get_program().to_string_lossy().into_owned();
         let script = format!(
-            "trap : INT; stty -a > {home}/before; \
+            "trap : INT; stty -g > {home}/before; \
              sh -c 'echo $$ > {home}/pid; exec {distans} --home {home} --lang en {words}'; code=$?; \
-             stty -a > {home}/after; cmp {home}/before {home}/after && echo \"as be\"\"fore, code $code.\"; read x",
+             stty -g > {home}/after; cmp {home}/before {home}/after && echo \"as be\"\"fore, code $code.\"; read x",
             home = home.display(),
         );
         let launch = TerminalLaunch {
@@ -90,11 +90,11 @@ impl Seat {
         self.terminal.sizer().set(Size { columns, rows }).expect("resized");
     }
 
-    /// Asks the program to end, as a system does that goes down.
-    pub(super) async fn terminate(&mut self) {
+    /// Sends the program a signal.
+    pub(super) fn signals(&self, signal: Signal) {
         let pid = std::fs::read_to_string(self.home.join("pid")).expect("a pid");
         let pid = Pid::from_raw(pid.trim().parse().expect("a number")).expect("not zero");
-        kill_process(pid, Signal::TERM).expect("asked");
+        kill_process(pid, signal).expect("asked");
     }
 
     /// Waits for the end: this exit code, and a terminal that is as it was.

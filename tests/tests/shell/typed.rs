@@ -85,7 +85,8 @@ async fn keys_pass_raw_sizes_follow_and_the_terminal_comes_back() {
     seat.terminal.sizer().set(Size { columns: 77, rows: 22 }).expect("resized");
     seat.types("while ! stty size | grep '22 77'; do sleep 0.01; done; echo resi''zed\r").await;
     seat.sees("resized").await;
-    seat.types("echo ru''ns; sleep 1000\r").await;
+    // Said by the program itself: by then Ctrl-C is its, and no longer the shell's.
+    seat.types("sh -c 'echo ru\"\"ns; exec sleep 1000'\r").await;
     seat.sees("runs").await;
     seat.types("\x03").await;
     seat.types("echo sti''ll\r").await;
