@@ -197,7 +197,9 @@ impl Desk {
         }
         let (_, started) = self.sessions.first_key_value()?;
         let name = view::short_name(&started.technician_name);
-        Some(self.words.status(&name, self.sessions.len() - 1, minutes_left(started, now)))
+        let status = self.words.status(&name, self.sessions.len() - 1, minutes_left(started, now));
+        let is_recorded = self.sessions.values().any(|started| started.recorded == Some(true));
+        Some(if is_recorded { format!("{} {status}", self.words.recording()) } else { status })
     }
 
     /// What the person is asked to type.

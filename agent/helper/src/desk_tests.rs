@@ -173,6 +173,20 @@ fn a_session_is_visible_until_it_ends_and_a_stops_it() {
 }
 
 #[test]
+fn a_recording_is_told_in_the_question_and_as_long_as_the_session_lasts() {
+    let mut world = World::new(None);
+    for (recorded, told) in [(None, false), (Some(false), false), (Some(true), true)] {
+        let shown = |outputs: Vec<Output>| format!("{outputs:?}").contains("spelas in");
+        assert_eq!(shown(world.message(0, ToHelper::Ask(Ask { recorded, ..ask() }))), told);
+        world.line(5000, "j");
+        assert_eq!(shown(world.message(6000, ToHelper::Started(Started { recorded, ..started() }))), told);
+        let standing = world.desk.counting(world.at(7000)).expect("shown");
+        assert_eq!(standing.starts_with("[SPELAS IN]"), told, "{standing}");
+        world.message(8000, ToHelper::Ended(Over { session: started().session }));
+    }
+}
+
+#[test]
 fn a_lost_agent_voids_its_questions_and_tells_its_sessions_anew() {
     let mut world = World::new(None);
     world.message(0, ToHelper::Ask(ask()));

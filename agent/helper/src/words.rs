@@ -254,6 +254,11 @@ impl Language {
         )
     }
 
+    /// Stands before the line of a session for as long as it lasts.
+    pub(crate) const fn recording(self) -> &'static str {
+        self.pick("[SPELAS IN]", "[RECORDED]")
+    }
+
     pub(crate) const fn until(self) -> &'static str {
         self.pick("Tid kvar", "Time left")
     }
