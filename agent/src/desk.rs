@@ -180,6 +180,11 @@ impl Desk {
         self.inner().helpers.values().any(|helper| helper.pid == Some(pid))
     }
 
+    /// True if a helper of this account is there.
+    fn is_read_by(&self, account: &str) -> bool {
+        self.inner().readers(account) > 0
+    }
+
     /// A helper is gone. With the last one go the questions.
     fn leave(&self, helper: u64) {
         let mut inner = self.inner();

@@ -198,6 +198,13 @@ impl Shared {
         self.live.lock().unwrap_or_else(PoisonError::into_inner).get(&session).cloned()
     }
 
+    /// The sessions under way that this account allowed.
+    pub(crate) fn allowed_by(&self, account: &str) -> Vec<SessionId> {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = live.values().filter(|live| live.account.as_deref() == Some(account));
+        own.map(|live| live.id).collect()
+    }
+
     /// Remembers the running part of a session until [`Shared::forget_live`].
     pub(crate) fn add_live(&self, live: Arc<Live>) {
         self.live.lock().unwrap_or_else(PoisonError::into_inner).insert(live.id, live);

@@ -45,6 +45,12 @@ impl Peer {
         self.user.is_system() || UserId::current().is_ok_and(|own| own == self.user)
     }
 
+    /// True if the peer is, or comes from, a command that was started for a technician, as far as
+    /// that can be seen.
+    pub fn is_commanded(&self) -> bool {
+        imp::process::is_commanded(self.pid)
+    }
+
     /// True if the peer runs the program installed at `path`, and none but the system (and the
     /// user this program runs as) can put another one there.
     ///

@@ -155,7 +155,7 @@ impl Desk {
 }
 
 impl Inner {
-    fn readers(&self, account: &str) -> usize {
+    pub(super) fn readers(&self, account: &str) -> usize {
         self.helpers.values().filter(|helper| helper.account() == account).count()
     }
 

@@ -21,6 +21,10 @@ use crate::shared::{Shared, runs_as_itself};
 /// there again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long nobody may see what he allowed. A helper that is closed ends it at once; one that was
+/// killed has so long to come back.
+const UNSEEN: Duration = Duration::from_secs(60);
+
 /// Where the agent listens, and for whom.
 pub(crate) fn place(config: &Config) -> (PathBuf, Reach) {
     if runs_as_itself(config) {
@@ -58,6 +62,7 @@ async fn welcome(shared: &Arc<Shared>, stream: LocalStream, peer: &Peer) {
         warn!(user = %peer.user, pid = peer.pid, "a program that may not be a helper was turned away");
         return;
     };
+    let account = user.id.to_string();
     let Some((helper, messages)) = shared.desk.join(user) else {
         warn!("too many helpers are connected; one was turned away");
         return;
@@ -70,12 +75,38 @@ async fn welcome(shared: &Arc<Shared>, stream: LocalStream, peer: &Peer) {
     }
     shared.desk.leave(helper);
     info!(pid = peer.pid, "a helper is gone");
+    if !shared.stop.is_cancelled() && !shared.allowed_by(&account).is_empty() {
+        let after = Arc::clone(shared);
+        shared.tasks.spawn(async move {
+            tokio::select! {
+                () = after.stop.cancelled() => {}
+                () = tokio::time::sleep(UNSEEN) => end_unseen(&after, &account),
+            }
+        });
+    }
+}
+
+/// Whoever allowed a session must see it and be able to end it: without a helper of that account
+/// the sessions it allowed are over.
+fn end_unseen(shared: &Arc<Shared>, account: &str) {
+    if shared.desk.is_read_by(account) {
+        return;
+    }
+    for session in shared.allowed_by(account) {
+        warn!(%session, "the session ends: nobody who allowed it sees it any more");
+        shared.end_session(session, EndReason::Person);
+    }
 }
 
 /// The user behind the peer, if that one may answer for the person at the PC: where the agent
 /// runs as itself its own user, else whoever sits at the screen.
 async fn checked(shared: &Shared, peer: &Peer) -> Option<SignedIn> {
     if !may_answer(shared, &peer.user).await {
+        return None;
+    }
+    // It would answer for the person what the technician wants to hear.
+    if peer.is_commanded() {
+        warn!(pid = peer.pid, "what asks to be a helper was started by a technician's command");
         return None;
     }
     // A program of the agent's own user could do whatever it allows without asking.
@@ -163,5 +194,35 @@ async fn talk(
                 }
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Live;
+    use crate::testing::{SESSION, agent, eventually, session};
+
+    #[tokio::test]
+    async fn a_session_that_nobody_sees_who_allowed_it_ends() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let shared = agent(&dir);
+        let live = session(&shared).await;
+        end_unseen(&shared, "1000");
+        assert!(!live.ended.is_cancelled(), "nobody was asked");
+        let account = Some("1000".to_owned());
+        let asked = Live::new(
+            SESSION,
+            live.caller.clone(),
+            live.technician.clone(),
+            account,
+            live.grant.clone(),
+            true,
+        );
+        shared.add_live(Arc::new(asked));
+        end_unseen(&shared, "1001");
+        assert!(shared.live(SESSION).is_some_and(|live| !live.ended.is_cancelled()), "somebody else's");
+        end_unseen(&shared, "1000");
+        eventually(|| shared.live(SESSION).is_none_or(|live| live.ended.is_cancelled())).await;
     }
 }

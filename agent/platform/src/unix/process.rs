@@ -164,6 +164,13 @@ impl Tree {
     }
 }
 
+/// True if a process inherits the mark of a command. One that has cast it off is not seen.
+pub(crate) fn is_commanded(pid: u32) -> bool {
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let mark = format!("{MARK}=");
+    environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(mark.as_bytes()))
+}
+
 /// Different for every command of every run of the agent since the epoch.
 fn fresh_mark() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);

@@ -117,6 +117,15 @@ async fn the_whole_tree_dies_even_what_changed_session_or_became_a_daemon() {
 }
 
 #[tokio::test]
+async fn what_a_command_starts_is_known_for_it() {
+    let mut process = Process::start(&shell("setsid -f sleep 60; echo $$; sleep 60")).expect("starts");
+    let leader = pids(&mut process, 1).await;
+    assert!(is_commanded(u32::try_from(leader[0]).expect("a pid")));
+    assert!(!is_commanded(std::process::id()) && !is_commanded(0));
+    process.tree().kill().await;
+}
+
+#[tokio::test]
 async fn what_was_left_running_lives_on_until_the_tree_is_killed() {
     let mut process = Process::start(&shell("sleep 600 >/dev/null 2>&1 & echo $!")).expect("starts");
     let pids = pids(&mut process, 1).await;
