@@ -127,6 +127,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_session_needs_may_stand_after_the_repair() {
+        for line in ["fix PC names --purpose dns --ticket T-1", "fix PC --purpose dns --ticket T-1 names"] {
+            let cli = Cli::try_parse_from(std::iter::once("distans").chain(line.split(' '))).expect(line);
+            let Verb::Fix(fix) = cli.verb else { panic!("not fix: {:?}", cli.verb) };
+            assert_eq!(fix.session.purpose.as_deref(), Some("dns"), "{line}");
+            assert_eq!(fix.session.ticket.as_deref(), Some("T-1"), "{line}");
+        }
+    }
+
+    #[test]
     fn a_command_after_two_dashes_is_taken_as_it_stands() {
         let cli = Cli::try_parse_from(["distans", "run", "PC", "--timeout", "5", "--", "ls", "--json", "-v"])
             .expect("parses");

@@ -15,6 +15,9 @@ use crate::say;
 /// Longest text put into a cell; cells are cut to their width besides.
 const CELL_LIMIT: usize = 120;
 
+/// Columns below which users and processor times have no room.
+const NARROW: u16 = 60;
+
 /// Draws the rows that fit around the chosen one.
 pub(super) fn draw(
     frame: &mut Frame<'_>,
@@ -37,15 +40,9 @@ pub(super) fn draw(
         head(None, say!(en: "CPU TIME", sv: "CPU-TID"), Alignment::Right),
         head(Some(SortBy::Name), say!(en: "PROGRAM", sv: "PROGRAM"), Alignment::Left),
     ]);
-    let widths = [
-        Constraint::Length(8),
-        Constraint::Length(10),
-        Constraint::Length(1),
-        Constraint::Length(8),
-        Constraint::Length(9),
-        Constraint::Length(9),
-        Constraint::Fill(1),
-    ];
+    // Rather whole figures of less than parts of figures.
+    let lengths = if area.width < NARROW { [7, 0, 1, 7, 8, 0] } else { [8, 10, 1, 8, 9, 9] };
+    let widths = lengths.map(Constraint::Length).into_iter().chain([Constraint::Fill(1)]);
     // Only what can be seen is laid out: a PC may tell of many.
     let height = usize::from(area.height.saturating_sub(1));
     let first = chosen.saturating_sub(height.saturating_sub(1));

@@ -85,6 +85,14 @@ fn all_of_it_fits_on_80_by_24() {
 }
 
 #[test]
+fn a_narrow_terminal_shows_fewer_columns_and_whole_figures() {
+    let picture = picture_at(&live(vec![process(4711, "firefox", 234)]), 40, 10).join("\n");
+    for whole in ["4711", "23.4 %", "300 MiB", "firefox"] {
+        assert!(picture.contains(whole), "{picture}");
+    }
+}
+
+#[test]
 fn nothing_a_pc_says_steers_the_terminal_or_spills_into_the_next_cell() {
     let hostile = "x\u{1b}[2J\u{202e}\u{9b}31m\r\n\t\u{7}y";
     let long = "å".repeat(4000);

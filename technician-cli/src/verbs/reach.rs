@@ -16,24 +16,25 @@ use crate::screen::Tone;
 /// Length of a session when nothing else is said, minutes.
 pub const DEFAULT_MINUTES: u16 = 60;
 
-/// What a verb needs to know if it has to open a session first.
+/// What a verb needs to know if it has to open a session first. Global: `fix PC names --purpose …`
+/// means the same as `fix PC --purpose … names`.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Session")]
 pub struct SessionOptions {
     /// Use this open session (id or its beginning)
-    #[arg(long, value_name = "ID", conflicts_with_all = ["purpose", "ticket", "minutes", "unattended"])]
+    #[arg(long, global = true, value_name = "ID", conflicts_with_all = ["purpose", "ticket", "minutes", "unattended"])]
     pub session: Option<String>,
     /// Why, in your own words; needed when no session is open. The person at the PC sees it
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, global = true, value_name = "TEXT")]
     pub purpose: Option<String>,
     /// Ticket number
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub ticket: Option<String>,
     /// How long a new session lasts at most
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub minutes: Option<u16>,
     /// Nobody shall be asked at the PC; works only where the policy has a rule for it
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub unattended: bool,
 }
 

@@ -19,6 +19,7 @@ use crate::client::{Error, Io, Session, Sink, Stream};
 use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::format;
+use crate::lang::{self, Lang};
 use crate::say;
 
 /// Largest recording taken, in bytes: more than any agent writes.
@@ -111,7 +112,11 @@ async fn list(app: &App, session: &Session) -> anyhow::Result<()> {
             recording.name.to_string(),
         ]
     });
-    Ok(app.screen.table(&["started", "technician", "size", "name"], rows)?)
+    let head = match lang::current() {
+        Lang::English => ["STARTED", "TECHNICIAN", ">SIZE", "NAME"],
+        Lang::Swedish => ["BÖRJADE", "TEKNIKER", ">STORLEK", "NAMN"],
+    };
+    Ok(app.screen.table(&head, rows)?)
 }
 
 async fn fetch(app: &App, session: &Session, name: &str, out: PathBuf) -> anyhow::Result<()> {
