@@ -105,7 +105,7 @@ async fn receipt(office: &Office, session: &Session, down: &Down) -> (EndReason,
     (record.receipt.payload().reason, outcome)
 }
 
-fn is_over(back: Result<Session, Error>) -> bool {
+fn is_over(back: &Result<Session, Error>) -> bool {
     matches!(back, Err(Error::SessionOver { .. }))
 }
 
@@ -138,7 +138,7 @@ async fn what_allowed_the_session_to_go_on_is_used_up() {
     let back = office.desk.session_after_restart(session.id()).await.expect("the same session");
     std::fs::write(office.pc.folder().join("run-id"), "run-3").expect("written");
     restart(&mut office).await;
-    assert!(is_over(office.desk.session_after_restart(session.id()).await), "a restart nobody ordered");
+    assert!(is_over(&office.desk.session_after_restart(session.id()).await), "a restart nobody ordered");
     drop(back);
 }
 
@@ -150,7 +150,7 @@ async fn without_a_rule_the_session_ends_and_its_receipt_tells() {
         let down = down(&session).await;
         assert_eq!(down.news.until, None);
         restart(&mut office).await;
-        assert!(is_over(office.desk.session_after_restart(session.id()).await));
+        assert!(is_over(&office.desk.session_after_restart(session.id()).await));
         let told = receipt(&office, &session, &down).await;
         assert_eq!(told, (EndReason::AgentStopped, Some(Outcome::Completed)));
     }
@@ -174,7 +174,7 @@ async fn rights_lost_while_the_pc_was_away_are_lost() {
     type Change = fn(&mut Policy);
     let cases: [(&str, Change); 3] = [
         ("not in the roster", |policy| {
-            policy.technicians.retain(|technician| technician.id.as_str() == "bo")
+            policy.technicians.retain(|technician| technician.id.as_str() == "bo");
         }),
         ("no scope left", |policy| policy.technicians[0].scopes = [Scope::Records].into_iter().collect()),
         ("no rule any more", |policy| policy.restart.clear()),
@@ -207,7 +207,7 @@ async fn a_session_stopped_before_the_restart_stays_stopped() {
         .await
         .expect("the session is over");
     restart(&mut office).await;
-    assert!(is_over(office.desk.session_after_restart(session.id()).await));
+    assert!(is_over(&office.desk.session_after_restart(session.id()).await));
     assert_eq!(receipt(&office, &session, &down).await, (EndReason::Person, Some(Outcome::Unknown)));
 }
 
@@ -389,7 +389,7 @@ async fn kill9_before_during_and_after_the_order() {
     agent.kill().expect("killed");
     std::fs::write(office.pc.folder().join("run-id"), "run-3").expect("written");
     revived(&office, &mut agent, before).await;
-    assert!(is_over(office.desk.session_after_restart(session.id()).await));
+    assert!(is_over(&office.desk.session_after_restart(session.id()).await));
     assert_eq!(receipt(&office, &session, &down).await, (EndReason::AgentStopped, Some(Outcome::Completed)));
 }
 

@@ -126,7 +126,7 @@ impl Desk {
     }
 
     /// Takes a line the person wrote; one without its conversation counts for nothing.
-    pub(super) fn spoken(&self, helper: u64, spoken: Spoken) {
+    pub(super) fn spoken(&self, helper: u64, spoken: &Spoken) {
         let mut inner = self.inner();
         let Some((account, who)) =
             inner.helpers.get(&helper).map(|helper| (helper.account(), helper.user.name.clone()))

@@ -170,7 +170,7 @@ async fn talk(
                     shared.desk.choice(helper, &choice);
                 }
                 Ok(Some(FromHelper::Say(spoken))) if may_answer(shared, user).await => {
-                    shared.desk.spoken(helper, spoken);
+                    shared.desk.spoken(helper, &spoken);
                 }
                 Ok(Some(FromHelper::Answer(_) | FromHelper::Choice(_) | FromHelper::Say(_))) => {
                     warn!("an answer does not count: its user is not the one at the screen now");

@@ -200,7 +200,7 @@ mod tests {
             ("a choice of two lines", Message { choices: choices(&["Ja", "x\ny"]), ..fine.clone() }),
             ("the same twice", Message { choices: choices(&["Ja", "ja "]), ..fine.clone() }),
             ("no time", Message { timeout_s: 0, ..fine.clone() }),
-            ("for ever", Message { timeout_s: LONGEST_WAIT_S + 1, ..fine.clone() }),
+            ("for ever", Message { timeout_s: LONGEST_WAIT_S + 1, ..fine }),
         ] {
             assert!(bad.problem().is_some(), "{what}");
         }

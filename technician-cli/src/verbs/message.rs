@@ -130,7 +130,7 @@ fn told(app: &App, session: &Session, text: &Text, reply: &Reply) -> anyhow::Res
             screen.hint(say!(en: "answered by {who}", sv: "svar från {who}"));
         }
         Answered::Shown => {
-            screen.toned_hint(Tone::Good, say!(en: "shown on the screen", sv: "visas på skärmen"))
+            screen.toned_hint(Tone::Good, say!(en: "shown on the screen", sv: "visas på skärmen"));
         }
         Answered::Read => screen.toned_hint(Tone::Good, say!(en: "read by {who}", sv: "läst av {who}")),
         Answered::Closed => screen.toned_hint(

@@ -171,8 +171,8 @@ pub(super) async fn mtu(context: Arc<Context>) -> Result<Found, NoAnswer> {
     let socket = UdpSocket::bind(any).await?;
     socket.connect((broker, 9)).await?;
     let own = socket.local_addr()?.ip();
-    let cards = net::interfaces().into_iter();
-    let card = cards.filter(|card| card.addresses.iter().any(|network| network.address == own)).next();
+    let mut cards = net::interfaces().into_iter();
+    let card = cards.find(|card| card.addresses.iter().any(|network| network.address == own));
     let path = match echo::largest(broker, TRY_LIMIT).await {
         Ok(path) => path,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,

@@ -39,7 +39,7 @@ pub(super) fn complete(cli: &mut Command, words: &[String], known: &Known) -> An
     for word in words {
         match joined.last_mut() {
             Some(last) if last.starts_with("--") && (word == "=" || last.ends_with('=')) => {
-                last.push_str(word)
+                last.push_str(word);
             }
             _ => joined.push(word.clone()),
         }

@@ -152,8 +152,8 @@ impl Sweep {
         Self { free: true, ..Self::counting(deadline) }
     }
 
-    fn folder(&mut self, folder: OwnedFd, depth: usize) -> io::Result<()> {
-        let listing = Dir::read_from(&folder)?;
+    fn folder(&mut self, folder: BorrowedFd<'_>, depth: usize) -> io::Result<()> {
+        let listing = Dir::read_from(folder)?;
         for entry in listing {
             let entry = entry?;
             let name = entry.file_name();
@@ -163,19 +163,20 @@ impl Sweep {
             if Instant::now() >= self.deadline {
                 return Ok(());
             }
-            let Ok(found) = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            let Ok(found) = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
             match FileType::from_raw_mode(found.st_mode) {
                 FileType::Directory if depth < DEPTH && found.st_dev == self.device => {
                     // It may be gone, or not ours to read.
-                    if let Ok(inner) = open(folder.as_fd(), OsStr::from_bytes(name.to_bytes())) {
-                        let _ = self.folder(inner, depth + 1);
+                    if let Ok(inner) = open(folder, OsStr::from_bytes(name.to_bytes())) {
+                        let _ = self.folder(inner.as_fd(), depth + 1);
                     }
                 }
-                FileType::RegularFile if self.is_due(&found) => {
-                    if !self.free || unlinkat(&folder, name, AtFlags::empty()).is_ok() {
-                        let bytes = u64::try_from(found.st_blocks).unwrap_or_default().saturating_mul(512);
-                        self.bytes = self.bytes.saturating_add(if found.st_nlink < 2 { bytes } else { 0 });
-                    }
+                FileType::RegularFile
+                    if self.is_due(&found)
+                        && (!self.free || unlinkat(folder, name, AtFlags::empty()).is_ok()) =>
+                {
+                    let bytes = u64::try_from(found.st_blocks).unwrap_or_default().saturating_mul(512);
+                    self.bytes = self.bytes.saturating_add(if found.st_nlink < 2 { bytes } else { 0 });
                 }
                 _ => {}
             }
@@ -208,7 +209,7 @@ fn sweep_below(home: &Path, way: &[&str], owner: u32, mut sweep: Sweep) -> io::R
         }
     }
     sweep.device = rustix::fs::fstat(&folder)?.st_dev;
-    sweep.folder(folder, 0)?;
+    sweep.folder(folder.as_fd(), 0)?;
     Ok(sweep)
 }
 
@@ -220,7 +221,7 @@ fn sweep_temporary(mut sweep: Sweep) -> Sweep {
         let Ok(found) = rustix::fs::fstat(&folder) else { continue };
         sweep.device = found.st_dev;
         // What could not be read stays.
-        let _ = sweep.folder(folder, 0);
+        let _ = sweep.folder(folder.as_fd(), 0);
     }
     sweep
 }
