@@ -4,6 +4,7 @@
 //! stay where the arguments are; what does not stand in [`texts`] is English. What
 //! closed lists and usual values are is told by [`values`]. `distans admin` is not translated.
 
+mod after;
 mod texts;
 mod values;
 
@@ -17,15 +18,15 @@ pub fn swedish(tree: Command) -> Command {
 }
 
 fn dressed(verb: Command, path: &str) -> Command {
-    if path == "admin" {
-        return verb;
-    }
     let about = texts::about(path).map(ToOwned::to_owned);
     let verb = match about {
         Some(about) => verb.about(about),
         None => verb,
     };
-    let after = verb.get_after_help().map(|help| swedish_headings(&help.to_string()));
+    if path == "admin" {
+        return verb;
+    }
+    let after = verb.get_after_help().map(|help| after::swedish(path, &help.to_string()));
     let verb = match after {
         Some(after) => verb.after_help(after),
         None => verb,
@@ -49,14 +50,11 @@ fn argument(arg: Arg, path: &str) -> Arg {
     let heading = match arg.get_help_heading() {
         Some("With every verb") => "Till alla verb",
         Some(_) => return arg,
-        None if arg.is_positional() => "Argument",
+        // Under a heading of their own they would lose their order; see `lang::usage::help`.
+        None if arg.is_positional() => return arg,
         None => "Val",
     };
     arg.help_heading(heading)
-}
-
-fn swedish_headings(text: &str) -> String {
-    text.replacen("Examples:", "Exempel:", 1).replacen("Example:", "Exempel:", 1)
 }
 
 fn join(path: &str, name: &str) -> String {

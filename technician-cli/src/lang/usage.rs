@@ -7,8 +7,13 @@ use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Clap's own words in a usage line.
-const USAGE: [(&str, &str); 3] =
-    [("[OPTIONS]", "[VAL]"), ("<COMMAND>", "<KOMMANDO>"), ("[COMMAND]", "[KOMMANDO]")];
+const USAGE: [(&str, &str); 5] = [
+    ("[OPTIONS]", "[VAL]"),
+    ("<COMMAND>", "<KOMMANDO>"),
+    ("[COMMAND]", "[KOMMANDO]"),
+    ("Arguments:", "Argument:"),
+    ("Print this message or the help of the given subcommand(s)", "Hjälp, också om ett av kommandona"),
+];
 
 /// Help as clap rendered it, its last English words replaced.
 pub fn help(rendered: &str) -> String {

@@ -52,6 +52,7 @@ pub(super) const TEXTS: &[(&str, &str, &str)] = &[
     ("login", "broker", "Förmedlarens adress, VÄRD:PORT"),
     ("login", "request_out", "Skriv begäran till den här filen i stället för på skärmen"),
     ("login", "bundle", "Installera det som administratören lämnade"),
+    ("admin", "", "Administratörens sida, utan nät: nycklar, policy, koder, certifikat, platser"),
     ("whoami", "", "Vem jag är, hur länge, och vad förmedlaren säger"),
     ("fleet", "", "Datorerna på hela skärmen, levande; också bara distans öppnar den"),
     ("fleet", "once", "Skriv listan en gång och sluta, som `distans pcs`"),
