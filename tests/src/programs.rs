@@ -111,6 +111,11 @@ impl Killable {
         Ok(Self { command, child })
     }
 
+    /// Its process id, or that of its last run.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`, if it runs.
     ///
     /// # Errors

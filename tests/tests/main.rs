@@ -19,5 +19,6 @@ mod run;
 mod session;
 mod shell;
 mod tls;
+mod verbs;
 mod wake;
 mod walls;

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, SessionOptions, cell, conclude, diagnose, optional};
-use crate::client::Session;
+use crate::client::{Error, Session};
 use crate::client::items::Items;
 use crate::client::operation::Io;
 use crate::exit::Exit;
@@ -148,8 +148,10 @@ async fn stream(app: &App, session: &Session, request: Request, once: bool) -> a
             }
             _ = tokio::signal::ctrl_c(), if !stopped => {
                 cancel.cancel();
-                let _ = doing.await;
-                return Ok(Exit::Cancelled.code().into());
+                return match doing.await {
+                    Err(error @ Error::Left { .. }) => Err(error.into()),
+                    _ => Ok(Exit::Cancelled.code().into()),
+                };
             }
         }
     };

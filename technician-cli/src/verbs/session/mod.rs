@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use super::App;
+use crate::client::Error;
 
 mod end;
 mod list;
@@ -32,7 +33,11 @@ pub async fn perform(app: &App, session: Session) -> anyhow::Result<()> {
     match session {
         Session::Open(open) => open::perform(app, open).await,
         Session::List(list) => list::perform(app, list).await,
-        Session::End(end) => Box::pin(end::perform(app, end)).await,
+        Session::End(end) => tokio::select! {
+            ended = Box::pin(end::perform(app, end)) => ended,
+            // What the PC was told stands; the broker has the record then.
+            _ = tokio::signal::ctrl_c() => Err(Error::Cancelled.into()),
+        },
         Session::Log(log) => log::perform(app, log).await,
     }
 }
