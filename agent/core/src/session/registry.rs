@@ -307,7 +307,7 @@ impl Sessions {
 }
 
 fn unknown() -> Denied {
-    denied(DeniedBy::Session, "no such session on this PC; open a new one")
+    denied(DeniedBy::Session, "it does not run on this PC; one that nobody uses for five minutes is ended")
 }
 
 fn check_form(request: &Request) -> Result<(), Denied> {
