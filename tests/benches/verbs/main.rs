@@ -4,6 +4,7 @@
 //! `cargo bench -p distans-tests --bench verbs [-- --short] [SUBJECT…]`. Linux only.
 
 mod doctor;
+mod fleet;
 mod forward;
 mod shell;
 mod ssh;
@@ -39,6 +40,18 @@ fn main() -> Result<()> {
 
 async fn measure(arguments: &Arguments) -> Result<()> {
     let mut report = Report::new();
+    if arguments.wants("fleet") {
+        fleet::measure(arguments.short, &mut report)?;
+    }
+    if arguments.subjects.is_empty() || arguments.subjects.iter().any(|subject| subject != "fleet") {
+        on_a_pc(arguments, &mut report).await?;
+    }
+    report.print();
+    Ok(())
+}
+
+/// What needs a broker and an agent.
+async fn on_a_pc(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let mut house = House::found().await?;
     let (_broker, desk) = house.broker().await?;
     let (agent, target) = house.agent(&desk).await?;
@@ -49,14 +62,13 @@ async fn measure(arguments: &Arguments) -> Result<()> {
     }
     if arguments.wants("doctor") {
         let session = distans_tests::bench::house::open(&desk, &target).await?;
-        doctor::measure(&mut report, &session, &agent, if arguments.short { 1 } else { 5 }).await?;
+        doctor::measure(report, &session, &agent, if arguments.short { 1 } else { 5 }).await?;
     }
     if arguments.wants("shell") {
-        shell::measure(&mut house, target.id, arguments.short, &mut report).await?;
+        shell::measure(&mut house, target.id, arguments.short, report).await?;
     }
     if arguments.wants("forward") {
-        forward::measure(&mut house, &desk, &target, arguments.short, &mut report).await?;
+        forward::measure(&mut house, &desk, &target, arguments.short, report).await?;
     }
-    report.print();
     Ok(())
 }
