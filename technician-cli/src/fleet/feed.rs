@@ -28,7 +28,7 @@ pub(super) async fn watch(home: Home, events: Sender<Event>) {
     let mut pause = PAUSE.0;
     loop {
         let Err(error) = connected(&home, &events, &mut pause).await else { return };
-        if events.send(Event::Lost(error.to_string())).await.is_err() {
+        if events.send(Event::Lost(error.say())).await.is_err() {
             return;
         }
         sleep(pause).await;
@@ -56,7 +56,7 @@ async fn connected(home: &Home, events: &Sender<Event>, pause: &mut Duration) ->
 
 /// What broker and this computer know about the PC `id`, asked for as `name`.
 pub(super) async fn details(home: &Home, id: DeviceId, name: &str) -> Result<Box<Details>, String> {
-    fetch(home, id, name).await.map(Box::new).map_err(|error| error.to_string())
+    fetch(home, id, name).await.map(Box::new).map_err(|error| error.say())
 }
 
 async fn fetch(home: &Home, id: DeviceId, name: &str) -> Result<Details, Error> {
@@ -83,7 +83,7 @@ async fn fetch(home: &Home, id: DeviceId, name: &str) -> Result<Details, Error> 
     });
     let details = Details {
         facts: device.facts,
-        identity: identity.map(|_| ()).map_err(|error| clean_line(&error.to_string(), 400)),
+        identity: identity.map(|_| ()).map_err(|error| clean_line(&error.say(), 400)),
         sessions: sessions.collect(),
         open,
     };

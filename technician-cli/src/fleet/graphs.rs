@@ -32,7 +32,7 @@ pub(super) async fn tell(home: Home, wanted: Wanted, events: Sender<Event>, canc
     let why = tokio::select! {
         outcome = stream(&home, &wanted, &events, &cancel) => match outcome {
             Ok(why) => why,
-            Err(error) => error.to_string(),
+            Err(error) => error.say(),
         },
         // While a person is asked nothing else listens to the wish to leave.
         () = cancel.cancelled() => String::new(),

@@ -176,7 +176,11 @@ impl State {
                 // Now there is a session to show.
                 return if has_any && !had_any { self.reload() } else { Vec::new() };
             }
-            Event::GraphsEnd(id, why) => self.with_page(id, |page| page.graphs.end(&why)),
+            Event::GraphsEnd(id, why) => {
+                self.with_page(id, |page| page.graphs.end(&why));
+                // Perhaps because the session is over.
+                return self.reload();
+            }
             Event::Ended(outcome) => {
                 self.message = match outcome {
                     Ok(0) => None,

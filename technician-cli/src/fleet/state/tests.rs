@@ -172,6 +172,12 @@ fn live_figures_need_a_purpose_and_end_with_the_page() {
     assert_eq!(page(&state).graphs.says, "being asked");
     state.update(Event::Load(id, Box::default()));
     assert!(page(&state).graphs.has_any() && page(&state).graphs.says.is_empty());
+    let again = state.update(Event::GraphsEnd(id, "session is over".into()));
+    assert_eq!(again, [Effect::Load(id, page(&state).argument.clone())], "it may be another session now");
+    assert_eq!(page(&state).graphs.says, "session is over");
+    press(&mut state, Char('g'));
+    type_in(&mut state, "slow");
+    press(&mut state, Enter);
     assert_eq!(press(&mut state, Esc), [Effect::StopGraphs]);
     press(&mut state, Enter);
     state.update(Event::Load(id, Box::default()));

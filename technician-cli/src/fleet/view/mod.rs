@@ -97,8 +97,14 @@ fn header(state: &State, paint: Paint) -> Line<'static> {
             spans.push(Span::styled(say!(en: " connecting …", sv: " kopplar upp …"), paint.careful()));
         }
         state::Line::Live => {
-            let online = say!(en: " ● {} online", sv: " ● {} uppkopplade", counts.online);
-            let offline = say!(en: "  ○ {} offline", sv: "  ○ {} nedkopplade", counts.offline);
+            let online = match counts.online {
+                1 => say!(en: " ● 1 online", sv: " ● 1 uppkopplad"),
+                many => say!(en: " ● {many} online", sv: " ● {many} uppkopplade"),
+            };
+            let offline = match counts.offline {
+                1 => say!(en: "  ○ 1 offline", sv: "  ○ 1 nedkopplad"),
+                many => say!(en: "  ○ {many} offline", sv: "  ○ {many} nedkopplade"),
+            };
             let ailing = say!(en: "  ! {} with findings", sv: "  ! {} med fynd", counts.ailing);
             spans.push(Span::styled(online, paint.good()));
             spans.push(Span::raw(offline));

@@ -25,7 +25,12 @@ pub(super) fn draw(state: &State, page: &Page, frame: &mut Frame<'_>, area: Rect
     let has_graphs = page.graphs.is_on() || page.graphs.has_any() || !page.graphs.says.is_empty();
     let keys = keys(area.width);
     let key_lines = u16::try_from(keys.len()).unwrap_or(0).min(area.height / 3);
-    let graph_lines = if has_graphs { graphs::HEIGHT.min(area.height / 3) } else { 0 };
+    let graph_lines = match (has_graphs, page.graphs.has_any()) {
+        (false, _) => 0,
+        // Only a word on where it stands.
+        (true, false) => 1,
+        (true, true) => graphs::HEIGHT.min(area.height / 3),
+    };
     let [curves, body, foot] = Layout::vertical([
         Constraint::Length(graph_lines),
         Constraint::Fill(1),
