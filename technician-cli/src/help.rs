@@ -212,7 +212,8 @@ mod tests {
     fn usage_options_examples_and_at_the_end_the_exit_codes() {
         let mut tree = dressed(Cli::command(), Lang::English);
         tree.build(); // gives every verb the options of all
-        for (verb, end) in [("run", "249  unknown"), ("cp", "Exit codes: see"), ("shell", "Exit codes: see")] {
+        for (verb, end) in [("run", "249  unknown"), ("cp", "Exit codes: see"), ("shell", "Exit codes: see")]
+        {
             let help = tree.find_subcommand_mut(verb).expect("a verb").render_long_help().to_string();
             let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("{text} in\n{help}"));
             let order = ["Usage:", "Options:", "With every verb:", "Examples:", end].map(at);

@@ -111,7 +111,9 @@ pub(super) async fn perform(app: &App, end: End) -> anyhow::Result<()> {
 /// Ends a session of the same piece of work; it was booked with the newest.
 async fn end_one(app: &App, desk: &Desk, kept: &OpenSession) -> anyhow::Result<()> {
     let closing = close(app, desk, kept).await?;
-    report(app, kept, closing.as_deref(), &Booked::Nothing, &SiteNames::new())
+    // The newest has told what was booked.
+    let app = App { screen: app.screen.without_hints(), home: app.home.clone() };
+    report(&app, kept, closing.as_deref(), &Booked::Nothing, &SiteNames::new())
 }
 
 /// The session that is meant. Several with one PC are one piece of work: the newest, and those
