@@ -1,5 +1,5 @@
 //! `doctor`: how long a whole diagnosis takes, when its first result is there, and what it costs the
-//! PC: processor time of the agent's own and memory above what it had.
+//! PC: processor time of the agent and of the programs it starts, memory above what it had.
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,8 @@ struct Took {
     whole: Duration,
     probes: usize,
     processor: Duration,
+    /// Of the programs that the agent started.
+    children: Duration,
     /// Most memory of the agent's own while it ran, above that before.
     memory: u64,
 }
@@ -40,6 +42,11 @@ pub(crate) async fn measure(
     report.alone("doctor: the first result", time("", median(|took| took.first)).1, "");
     report.alone(&format!("doctor: all of {probes} probes"), time("", median(|took| took.whole)).1, "");
     report.alone("doctor: the agent's processor time", time("", median(|took| took.processor)).1, "");
+    report.alone(
+        "doctor: processor time of programs it starts",
+        time("", median(|took| took.children)).1,
+        "",
+    );
     let memory = all.iter().map(|took| took.memory).max().unwrap_or_default();
     #[expect(clippy::cast_precision_loss, reason = "a figure to be read")]
     report.alone("doctor: the agent's memory above rest, at most", kilobytes("", memory as f64).1, "");
@@ -47,22 +54,24 @@ pub(crate) async fn measure(
 }
 
 async fn once(session: &Session, agent: &Program) -> Result<Took> {
-    let (before, processor) = (agent.memory()?.private, agent.processor()?);
+    let (before, processor, children) = (agent.memory()?.private, agent.processor()?, agent.children()?);
     let begun = Instant::now();
     let (mut first, mut probes) = (None, 0);
-    let diagnosing = session.diagnose_with(&[], CancellationToken::new(), |news| {
-        if let News::Report(_) = news {
-            first.get_or_insert_with(|| begun.elapsed());
-            probes += 1;
-        }
-    });
-    tokio::pin!(diagnosing);
     let mut peak = before;
-    let diagnosis = loop {
-        tokio::select! {
-            diagnosis = &mut diagnosing => break diagnosis,
-            // Looks at the agent's memory while it works.
-            () = tokio::time::sleep(Duration::from_millis(20)) => peak = peak.max(agent.memory()?.private),
+    let diagnosis = {
+        let diagnosing = session.diagnose_with(&[], CancellationToken::new(), |news| {
+            if let News::Report(_) = news {
+                first.get_or_insert_with(|| begun.elapsed());
+                probes += 1;
+            }
+        });
+        tokio::pin!(diagnosing);
+        loop {
+            tokio::select! {
+                diagnosis = &mut diagnosing => break diagnosis,
+                // Looks at the agent's memory while it works.
+                () = tokio::time::sleep(Duration::from_millis(20)) => peak = peak.max(agent.memory()?.private),
+            }
         }
     };
     diagnosis?;
@@ -72,6 +81,7 @@ async fn once(session: &Session, agent: &Program) -> Result<Took> {
         whole,
         probes,
         processor: agent.processor()?.saturating_sub(processor),
+        children: agent.children()?.saturating_sub(children),
         memory: peak.saturating_sub(before),
     })
 }
