@@ -1,6 +1,8 @@
 //! A PC in the hands of an attacker: what it says never steers the technician's terminal, and
 //! what it signs counts for nothing that was not asked for.
 
+mod lies;
+
 use std::process::Command;
 use std::time::Duration;
 

@@ -93,6 +93,16 @@ fn lies(behaviour: &str) -> (Vec<u8>, bool) {
             say(&[folder(b"top"), link(b"../.."), FromSender::Folder(through), over]);
             false
         }
+        "sizes beyond any sum" => {
+            say(&[file(b"a", u64::MAX), file(b"b", u64::MAX), over]);
+            true // it ends without having sent what was wanted
+        }
+        "a folder in itself" => {
+            let name = b"loop".to_vec().into();
+            let own = Folder { parent: Some(0), name, mode: None, modified: Time::default() };
+            say(&[FromSender::Folder(own), over]);
+            true
+        }
         "a setuid terminal" => {
             say(&[file("\u{1b}]0;owned\u{7}".as_bytes(), 0), over]);
             true // it ends without having sent what was wanted
@@ -134,6 +144,8 @@ async fn a_hostile_pc_puts_nothing_outside_and_nothing_half() {
         "an endless list",
         "a bomb",
         "a link, and then a file through it",
+        "sizes beyond any sum",
+        "a folder in itself",
         "a setuid terminal",
     ] {
         let place = tempfile::tempdir().expect("folder");
