@@ -29,7 +29,9 @@ use crate::verbs::App;
 #[derive(Debug, Subcommand)]
 pub enum BrokerCommand {
     /// Turn a request of `distans-broker init` (or its renewal) into a certificate of 90 days
-    #[command(after_help = "Example:\n  distans admin broker certify broker-request.json --out broker.json --dir ORG")]
+    #[command(
+        after_help = "Example:\n  distans admin broker certify broker-request.json --out broker.json --dir ORG"
+    )]
     Certify(Certify),
 }
 

@@ -67,7 +67,9 @@ pub struct Admin {
 #[derive(Debug, Subcommand)]
 pub enum AdminCommand {
     /// Found an organisation: its keys, its first root and policy
-    #[command(after_help = "Example:\n  distans admin init --org mora --name \"Mora IT\" --broker distans.example.se:4433 --dir ORG")]
+    #[command(
+        after_help = "Example:\n  distans admin init --org mora --name \"Mora IT\" --broker distans.example.se:4433 --dir ORG"
+    )]
     Init(init::Init),
     /// Technicians: who they are, and their certificates for the day
     #[command(subcommand)]

@@ -34,7 +34,9 @@ pub enum PolicyCommand {
     Sign(Sign),
     /// Hand roots, policy and tokens to the broker, as the technician who is logged in (scope
     /// records), or write them to a file
-    #[command(after_help = "Examples:\n  distans admin policy publish --dir ORG\n  distans admin policy publish --out bundle.json --dir ORG")]
+    #[command(
+        after_help = "Examples:\n  distans admin policy publish --dir ORG\n  distans admin policy publish --out bundle.json --dir ORG"
+    )]
     Publish(PublishTo),
 }
 

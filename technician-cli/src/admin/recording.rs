@@ -34,7 +34,9 @@ pub enum RecordingCommand {
     #[command(after_help = "Example:\n  distans admin recording key --dir ORG")]
     Key(Key),
     /// Decrypt a recording with an audit key, and check that it is whole
-    #[command(after_help = "Example:\n  distans admin recording open shell.distans-recording --out shell.cast --dir ORG")]
+    #[command(
+        after_help = "Example:\n  distans admin recording open shell.distans-recording --out shell.cast --dir ORG"
+    )]
     Open(Open),
 }
 

@@ -31,7 +31,9 @@ const REQUEST_LIMIT: usize = 64 * 1024;
 #[derive(Debug, Subcommand)]
 pub enum TechnicianCommand {
     /// Take somebody into the roster (signs a new policy)
-    #[command(after_help = "Example:\n  distans admin technician add anna --name \"Anna Berg\" --scopes diagnose,command --groups kontor")]
+    #[command(
+        after_help = "Example:\n  distans admin technician add anna --name \"Anna Berg\" --scopes diagnose,command --groups kontor"
+    )]
     Add(Add),
     /// Take somebody out of it (signs a new policy); counts wherever the policy arrives
     #[command(after_help = "Example:\n  distans admin technician remove anna --dir ORG")]
@@ -40,7 +42,9 @@ pub enum TechnicianCommand {
     #[command(after_help = "Example:\n  distans admin technician list --dir ORG")]
     List,
     /// Turn a request of `distans login` into a certificate of at most 12 hours
-    #[command(after_help = "Example:\n  distans admin technician certify request.json --out anna.json --dir ORG")]
+    #[command(
+        after_help = "Example:\n  distans admin technician certify request.json --out anna.json --dir ORG"
+    )]
     Certify(Certify),
 }
 

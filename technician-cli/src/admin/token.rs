@@ -24,7 +24,9 @@ use crate::verbs::App;
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
     /// A new token; it is printed once and kept nowhere
-    #[command(after_help = "Example:\n  distans admin token create --group kontor --uses 20 --days 7 --dir ORG")]
+    #[command(
+        after_help = "Example:\n  distans admin token create --group kontor --uses 20 --days 7 --dir ORG"
+    )]
     Create(Create),
     /// Which tokens were made
     #[command(after_help = "Example:\n  distans admin token list --dir ORG")]

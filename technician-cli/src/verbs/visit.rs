@@ -26,7 +26,9 @@ pub enum Visit {
     )]
     Avoided(Avoided),
     /// Somebody was there after all; takes an avoided visit for the same need back
-    #[command(after_help = "Examples:\n  distans visit made --pc PC-IDRE-003 --ticket IT-4711\n  distans visit made --site Grövelsjön --date 2026-03-31")]
+    #[command(
+        after_help = "Examples:\n  distans visit made --pc PC-IDRE-003 --ticket IT-4711\n  distans visit made --site Grövelsjön --date 2026-03-31"
+    )]
     Made(Made),
     /// An avoided visit was booked by mistake
     #[command(after_help = "Example:\n  distans visit reverse 0198c2d4-7a10-7c3e-9f51-2b6a4c8d0e1f")]

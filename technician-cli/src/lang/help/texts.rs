@@ -67,7 +67,11 @@ pub(super) const TEXTS: &[(&str, &str, &str)] = &[
     ("session", "", "Öppna, lista och avsluta sessioner; läs deras signerade journaler"),
     ("session open", "", "Be om en session med en dator"),
     ("session open", "purpose", "Varför, med egna ord; personen vid datorn ser det"),
-    ("session open", "scopes", "Vad du vill göra där: diagnose, command, command:system, shell, shell:system, files, forward, message, repair, power, wake, recordings"),
+    (
+        "session open",
+        "scopes",
+        "Vad du vill göra där: diagnose, command, command:system, shell, shell:system, files, forward, message, repair, power, wake, recordings",
+    ),
     ("session open", "minutes", "Hur länge sessionen varar som mest"),
     ("session list", "", "Sessioner som förmedlaren såg dem; dina öppna är märkta"),
     ("session list", "pc", "Bara sessioner med den här datorn"),

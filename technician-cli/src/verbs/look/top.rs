@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, SessionOptions, cell, conclude, diagnose, optional};
-use crate::client::{Error, Session};
 use crate::client::items::Items;
 use crate::client::operation::Io;
+use crate::client::{Error, Session};
 use crate::exit::Exit;
 use crate::format;
 use crate::live::{Live, USUAL_INTERVAL};

@@ -16,12 +16,16 @@ pub enum Session {
     /// Ask for a session with a PC
     Open(open::Open),
     /// Sessions as the broker saw them; yours that are open are marked
-    #[command(after_help = "Examples:\n  distans session list --open\n  distans session list --pc PC-IDRE-003 --limit 5")]
+    #[command(
+        after_help = "Examples:\n  distans session list --open\n  distans session list --pc PC-IDRE-003 --limit 5"
+    )]
     List(list::List),
     /// End a session: both sides sign what was done, and a saved drive is booked
     End(end::End),
     /// The signed record of a session, every signature checked here
-    #[command(after_help = "Examples:\n  distans session log 3f2a91c0\n  distans session log 3f2a91c0 --json > session.json")]
+    #[command(
+        after_help = "Examples:\n  distans session log 3f2a91c0\n  distans session log 3f2a91c0 --json > session.json"
+    )]
     Log(log::Log),
 }
 
