@@ -1,6 +1,7 @@
 //! Events and what follows from them.
 
 use crossterm::event::KeyCode::{BackTab, Backspace, Char, Down, Enter, Esc, F, Home, PageDown, Tab, Up};
+use crossterm::event::{KeyCode, KeyModifiers};
 use distans_proto::facts::Severity;
 
 use super::*;
