@@ -8,17 +8,16 @@ pub mod worker;
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use distans_agent_core::permit::Permit;
 use distans_platform::process::{InputPipe, Launch, OutputPipe, Process, RunAs};
 use distans_proto::frame::encode;
 use distans_proto::inner::op_frame::Kind;
 use distans_proto::inner::{Denied, DeniedBy, OpResult, Outcome};
 use distans_proto::ops::files::{Get, PATHS_LIMIT, Put, Summary};
-use distans_transfer::bridge::{FromChannel, ToChannel, channel};
+use distans_transfer::bridge::{FromChannel, Giver, Taker, ToChannel, channel};
 use distans_transfer::job::{self, JOB_LIMIT, Job, JobError, Way};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::mpsc;
 use tracing::debug;
 
 use super::run::as_user;
@@ -162,11 +161,11 @@ async fn here(operation: &Operation, job: Job) -> OpResult {
 }
 
 /// Input on its way to a copy in this process.
-async fn feed(operation: &Operation, to_engine: mpsc::Sender<Bytes>) {
+async fn feed(operation: &Operation, mut to_engine: Giver) {
     let Some(input) = &operation.input else { return };
     while let Some(bytes) = input.next().await {
         let count = bytes.len();
-        if to_engine.send(bytes).await.is_err() {
+        if to_engine.give(bytes).await.is_err() {
             break;
         }
         input.took(count);
@@ -178,8 +177,8 @@ async fn feed(operation: &Operation, to_engine: mpsc::Sender<Bytes>) {
 }
 
 /// Output of a copy in this process.
-async fn drain(operation: &Operation, mut from_engine: mpsc::Receiver<Bytes>) {
-    while let Some(bytes) = from_engine.recv().await {
+async fn drain(operation: &Operation, mut from_engine: Taker) {
+    while let Some(bytes) = from_engine.take().await {
         operation.output.push(Kind::Primary, bytes).await;
     }
 }
@@ -257,6 +256,9 @@ async fn pump(operation: &Operation, mut pipe: OutputPipe) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::SESSION;
+    use distans_proto::ids::OpId;
+    use distans_proto::inner::{Op, OpRequest};
     use distans_proto::ops::files::Cause;
     use distans_transfer::Broken;
     use distans_transfer::trouble::{plain, problem};
@@ -274,5 +276,22 @@ mod tests {
             assert_eq!(told(&ended).0, code);
         }
         assert_eq!(told(&Ok(well)).1, "3 files, 10 bytes, 0 failures");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_is_given_up_when_nobody_can_come_back_to_it_and_not_before() {
+        let op = Op::Get(Get { paths: vec![b"file".to_vec().into()] });
+        let request = OpRequest { id: OpId::from_bytes([1; 16]), op, received: 0 };
+        let operation = Operation::new(SESSION, &request);
+        let line = operation.carrier.subscribe();
+        let an_hour = Duration::from_secs(3600);
+        assert!(tokio::time::timeout(an_hour, abandoned(&operation)).await.is_err(), "a line carries it");
+        drop(line);
+        let lost = tokio::time::Instant::now();
+        abandoned(&operation).await;
+        let alone = GLANCE * ALONE;
+        assert!((alone..alone + GLANCE).contains(&lost.elapsed()), "{:?}", lost.elapsed());
+        // The technician's program comes back within five minutes or not at all.
+        assert!(GLANCE * ALONE > Duration::from_secs(300));
     }
 }

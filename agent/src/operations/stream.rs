@@ -221,10 +221,8 @@ async fn listen<R: AsyncRead + Unpin>(
             (Unit::Message(OpInput::Resize(size)), _) => _ = operation.size.send_replace(Some(size)),
             (Unit::Message(OpInput::Done(_)), _) if operation.output.is_over() => return Ok(Heard::Done),
             (Unit::Message(OpInput::Done(_)), _) => return Err(Broken::OutOfTurn),
-            (Unit::Primary(bytes), Some(input)) => {
-                input.push(bytes)?;
-                operation.output.wake(); // there may be news about the window
-            }
+            // Whoever takes it tells when there is news about the window.
+            (Unit::Primary(bytes), Some(input)) => input.push(bytes)?,
             (Unit::Primary(_), None) | (Unit::Errors(_), _) => return Err(Broken::OutOfTurn),
         }
     }

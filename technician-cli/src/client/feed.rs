@@ -4,10 +4,14 @@
 use std::collections::VecDeque;
 use std::io;
 
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Bytes read at a time.
-const CHUNK: usize = 32 * 1024;
+/// Most bytes read at a time.
+const CHUNK: usize = 128 * 1024;
+
+/// With less room than this, reading goes on in new memory.
+const LEFT_OVER: usize = 4 * 1024;
 
 /// Input of one operation. Holds at most its window.
 #[derive(Debug)]
@@ -16,10 +20,12 @@ pub(super) struct Feed<I> {
     window: usize,
     source: Option<I>,
     /// Read and not yet taken by the process, in order.
-    held: VecDeque<u8>,
+    held: VecDeque<Bytes>,
+    /// How many bytes that is.
+    count: usize,
     /// Bytes the process has taken.
     taken: u64,
-    chunk: Vec<u8>,
+    memory: BytesMut,
 }
 
 impl<I: AsyncRead + Unpin> Feed<I> {
@@ -27,7 +33,7 @@ impl<I: AsyncRead + Unpin> Feed<I> {
     /// their way.
     pub(super) fn new(source: Option<I>, window: Option<u64>) -> Self {
         let window = usize::try_from(window.unwrap_or(0)).unwrap_or(usize::MAX);
-        Self { window, source, held: VecDeque::new(), taken: 0, chunk: Vec::new() }
+        Self { window, source, held: VecDeque::new(), count: 0, taken: 0, memory: BytesMut::new() }
     }
 
     /// True if more may be read now: there is more, and room for it.
@@ -41,22 +47,26 @@ impl<I: AsyncRead + Unpin> Feed<I> {
     }
 
     fn room(&self) -> usize {
-        self.window.saturating_sub(self.held.len())
+        self.window.saturating_sub(self.count)
     }
 
     /// Reads some bytes, which are to be sent now; `None` at the source's end. May be dropped
     /// half-way: then nothing was read.
-    pub(super) async fn read(&mut self) -> io::Result<Option<&[u8]>> {
+    pub(super) async fn read(&mut self) -> io::Result<Option<Bytes>> {
         let room = self.room().min(CHUNK);
         let Some(source) = &mut self.source else { return Ok(None) };
-        self.chunk.resize(room, 0);
-        let count = source.read(&mut self.chunk).await?;
+        if self.memory.capacity() < LEFT_OVER {
+            self.memory.reserve(CHUNK);
+        }
+        let count = source.read_buf(&mut (&mut self.memory).limit(room)).await?;
         if count == 0 {
             self.source = None;
             return Ok(None);
         }
-        self.held.extend(&self.chunk[..count]);
-        Ok(Some(&self.chunk[..count]))
+        let piece = self.memory.split().freeze();
+        self.count += count;
+        self.held.push_back(piece.clone());
+        Ok(Some(piece))
     }
 
     /// The PC says how much has been taken. False if that cannot be.
@@ -65,17 +75,26 @@ impl<I: AsyncRead + Unpin> Feed<I> {
         let Some(more) = taken.checked_sub(self.taken).and_then(|more| usize::try_from(more).ok()) else {
             return false;
         };
-        if more > self.held.len() {
+        if more > self.count {
             return false;
         }
-        self.held.drain(..more);
+        self.count -= more;
         self.taken = taken;
+        let mut left = more;
+        while let Some(first) = self.held.front_mut() {
+            if left < first.len() {
+                first.advance(left);
+                break;
+            }
+            left -= first.len();
+            self.held.pop_front();
+        }
         true
     }
 
     /// What must be sent again on a new line.
-    pub(super) fn held(&mut self) -> &[u8] {
-        self.held.make_contiguous()
+    pub(super) fn held(&self) -> impl Iterator<Item = &Bytes> {
+        self.held.iter()
     }
 }
 
@@ -91,14 +110,14 @@ mod tests {
         let mut feed = Feed::new(Some(source.as_slice()), Some(window as u64));
         let mut sent = Vec::new();
         while feed.wants_more() {
-            sent.extend_from_slice(feed.read().await.expect("memory").expect("more"));
+            sent.extend_from_slice(&feed.read().await.expect("memory").expect("more"));
         }
         assert_eq!(sent.len(), window);
         assert!(feed.took(1000) && !feed.took(999) && !feed.took(window as u64 + 1));
-        assert_eq!(feed.held(), &source[1000..window]);
+        assert_eq!(feed.held().flatten().copied().collect::<Vec<u8>>(), &source[1000..window]);
         while feed.wants_more() {
             let Some(bytes) = feed.read().await.expect("memory") else { break };
-            sent.extend_from_slice(bytes);
+            sent.extend_from_slice(&bytes);
         }
         assert_eq!(sent, source);
         assert!(feed.is_ended());

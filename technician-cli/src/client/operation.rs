@@ -279,7 +279,8 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
         writer.send(&request).await?;
         // On a new line the PC first says how much input was taken.
         let mut may_send_input = !again;
-        let (mut input_ended, mut cancelled, mut heard) = (false, false, Instant::now());
+        let (mut input_ended, mut cancelled, mut unsent) = (false, false, false);
+        let mut heard = Instant::now();
         let mut acknowledged = self.received;
         let acknowledge = self.op.output_window() / ACKNOWLEDGE;
         if let Some(size) = &mut self.size
@@ -304,9 +305,14 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
                 read = self.feed.read(), if may_send_input && !cancelled && self.feed.wants_more() => {
                     let bytes = read.map_err(|error| Halt::Fatal(Error::Local { what: "standard input", error }))?;
                     if let Some(bytes) = bytes {
-                        writer.write_primary(bytes).await?;
-                        writer.flush().await?;
+                        writer.write_primary(&bytes).await?;
+                        unsent = true;
                     }
+                }
+                // No more input at this moment.
+                () = std::future::ready(()), if unsent => {
+                    writer.flush().await?;
+                    unsent = false;
                 }
                 unit = reader.next::<OpOutput>() => {
                     heard = Instant::now();
@@ -331,7 +337,9 @@ impl<I: AsyncRead + Unpin + Send, S: Sink> Task<I, S> {
                             }
                             if !may_send_input {
                                 may_send_input = true;
-                                writer.write_primary(self.feed.held()).await?;
+                                for bytes in self.feed.held() {
+                                    writer.write_primary(bytes).await?;
+                                }
                                 writer.flush().await?;
                             }
                             continue;

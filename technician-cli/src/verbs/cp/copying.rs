@@ -13,12 +13,11 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use distans_proto::inner::{Op, OpResult, Outcome};
 use distans_proto::ops::files::{Get, Problem, Put, Rules, Summary};
-use distans_transfer::bridge::{ChannelReader, FromChannel, ToChannel, channel};
+use distans_transfer::bridge::{ChannelReader, FromChannel, Giver, ToChannel, channel};
 use distans_transfer::receiver::{Settings, Target, receive};
 use distans_transfer::sender::{Source, send};
 use distans_transfer::trouble::{problem, why};
 use distans_transfer::{Broken, Verdict, Watch, place};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Error, Io, Session, Sink, Stream};
@@ -207,13 +206,13 @@ fn source(path: &Path) -> io::Result<Source> {
 }
 
 /// Hands what comes from the PC to the engine, which holds the PC back while it is busy.
-struct ToEngine(mpsc::Sender<Bytes>);
+struct ToEngine(Giver);
 
 impl Sink for ToEngine {
     async fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
         if stream == Stream::Errors {
             return Ok(()); // a transfer has none
         }
-        self.0.send(Bytes::copy_from_slice(bytes)).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.0.give(Bytes::copy_from_slice(bytes)).await
     }
 }

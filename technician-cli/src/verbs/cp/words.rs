@@ -96,14 +96,43 @@ pub(super) fn summary(summary: &Summary, dry_run: bool, took: std::time::Duratio
         let there = format::bytes(resumed);
         text += &say!(en: "; {there} of it was there from before", sv: "; {there} av det fanns sedan förut");
     }
-    if same > 0 {
-        text += &say!(en: "; {same} were there already", sv: "; {same} fanns redan");
+    match same {
+        0 => {}
+        1 => text += &say!(en: "; 1 was there already", sv: "; 1 fanns redan"),
+        _ => text += &say!(en: "; {same} were there already", sv: "; {same} fanns redan"),
     }
-    if kept > 0 {
-        text += &say!(en: "; {kept} kept as they are", sv: "; {kept} lämnades som de är");
+    match kept {
+        0 => {}
+        1 => text += &say!(en: "; 1 kept as it is", sv: "; 1 lämnades som den är"),
+        _ => text += &say!(en: "; {kept} kept as they are", sv: "; {kept} lämnades som de är"),
     }
     if failures > 0 {
         text += &say!(en: "; {failures} FAILED, see above", sv: "; {failures} MISSLYCKADES, se ovan");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn one_is_told_as_one_and_more_as_more() {
+        let told = |copied, dry_run| {
+            let summary = Summary { copied, same: copied, kept: copied, ..Summary::default() };
+            super::summary(&summary, dry_run, Duration::from_secs(1))
+        };
+        for (copied, dry_run, english, swedish) in [
+            (1, false, "1 file, ", "1 fil, "),
+            (1, true, "1 file, ", "1 fil, "),
+            (2, false, "2 files, ", "2 filer, "),
+            (0, true, "0 files, ", "0 filer, "),
+        ] {
+            let told = told(copied, dry_run);
+            assert!(told.contains(english) || told.contains(swedish), "{told}");
+        }
+        assert!(!told(1, false).contains("1 were") && !told(1, false).contains("1 kept as they"));
+    }
 }
