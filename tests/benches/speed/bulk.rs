@@ -7,8 +7,8 @@ use anyhow::Result;
 use distans_cli::client::{Desk, Discard, Target};
 use tokio::io::AsyncReadExt;
 
-use crate::bare::{Bare, Dialler, SEND, SEND_YOURSELF, exchange};
 use crate::latency::{run, succeeded};
+use distans_tests::bench::bare::{Bare, Dialler, SEND, SEND_YOURSELF, exchange};
 use distans_tests::bench::house;
 use distans_tests::bench::report::{Report, rate};
 

@@ -24,7 +24,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::task::JoinSet;
 
-use crate::bare::{self, Dialler};
+use distans_tests::bench::bare::{self, Dialler};
 use distans_tests::bench::house::House;
 use distans_tests::bench::process::Program;
 

@@ -7,8 +7,8 @@ use anyhow::Result;
 use distans_tests::peer::PaperPc;
 use tokio::time::sleep;
 
-use crate::bare::Bare;
 use crate::fleet::{self, Pace};
+use distans_tests::bench::bare::Bare;
 use distans_tests::bench::house::{self, House};
 use distans_tests::bench::process::Program;
 use distans_tests::bench::report::{Report, kilobytes, time};

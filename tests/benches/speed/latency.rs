@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::bare::Bare;
+use distans_tests::bench::bare::Bare;
 use distans_tests::bench::house::{self, House};
 use distans_tests::bench::report::{Report, time};
 

@@ -4,7 +4,6 @@
 //! `cargo bench -p distans-tests --bench speed [-- --short]` builds the real programs, starts
 //! them as processes and prints one table. Linux only.
 
-mod bare;
 mod bulk;
 mod fleet;
 mod idle;
@@ -15,7 +14,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Parser;
 
-use bare::{Bare, Part};
+use distans_tests::bench::bare::{self, Bare, Part};
 use distans_tests::bench::house::House;
 use distans_tests::bench::report::Report;
 use latency::Counts;

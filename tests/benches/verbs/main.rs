@@ -4,6 +4,7 @@
 //! `cargo bench -p distans-tests --bench verbs [-- --short] [SUBJECT…]`. Linux only.
 
 mod doctor;
+mod files;
 mod fleet;
 mod forward;
 mod shell;
@@ -11,12 +12,15 @@ mod ssh;
 
 use anyhow::Result;
 use clap::Parser;
+use distans_tests::bench::bare::Part;
 use distans_tests::bench::house::House;
 use distans_tests::bench::report::Report;
 
 /// Measures verbs.
 #[derive(Debug, Parser)]
 struct Arguments {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// Only these subjects; none = all.
     subjects: Vec<String>,
     /// Only prove that everything runs: small counts, seconds instead of minutes.
@@ -35,6 +39,9 @@ impl Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if let Some(part) = arguments.part {
+        return part.play();
+    }
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure(&arguments))
 }
 
@@ -69,6 +76,9 @@ async fn on_a_pc(arguments: &Arguments, report: &mut Report) -> Result<()> {
     }
     if arguments.wants("forward") {
         forward::measure(&mut house, &desk, &target, arguments.short, report).await?;
+    }
+    if arguments.wants("files") {
+        files::measure(&mut house, &desk, &target, arguments.short, report).await?;
     }
     Ok(())
 }

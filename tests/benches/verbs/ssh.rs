@@ -20,6 +20,7 @@ const SERVER: &str = "/usr/sbin/sshd";
 #[derive(Debug)]
 pub(crate) struct Pair {
     address: SocketAddr,
+    config: PathBuf,
     _programs: [Program; 3],
 }
 
@@ -46,11 +47,16 @@ impl Pair {
         }
         let config = client_config(&folder, jump, end)?;
         let mut command = Command::new("ssh");
-        command.arg("-F").arg(config).args(["-N", "-L", &format!("{local}:{target}"), "end"]);
+        command.arg("-F").arg(&config).args(["-N", "-L", &format!("{local}:{target}"), "end"]);
         let client = Program::start(command)?;
         answers(local).await.context("ssh did not forward")?;
         let [first, second] = servers;
-        Ok(Ok(Self { address: local, _programs: [first, second, client] }))
+        Ok(Ok(Self { address: local, config, _programs: [first, second, client] }))
+    }
+
+    /// The client's configuration; the far server is called `end` in it.
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
     }
 
     /// Where its forward listens.

@@ -24,13 +24,13 @@ const CLIENT: &[u8] = b"client";
 const RUN: u8 = b'r';
 
 /// Eight bytes of length; so many bytes come back, from the agent.
-pub(crate) const SEND: u8 = b's';
+pub const SEND: u8 = b's';
 
 /// The same from the relay: a single hop.
-pub(crate) const SEND_YOURSELF: u8 = b'y';
+pub const SEND_YOURSELF: u8 = b'y';
 
 /// One byte, answered by one byte of the relay.
-pub(crate) const HELLO: u8 = b'h';
+pub const HELLO: u8 = b'h';
 
 /// As Distans' agents do.
 const KEEP_ALIVE: Duration = Duration::from_secs(25);
@@ -49,7 +49,7 @@ fn transport() -> TransportConfig {
 
 /// Makes connections to the relay.
 #[derive(Debug, Clone)]
-pub(crate) struct Dialler {
+pub struct Dialler {
     endpoint: Endpoint,
     config: quinn::ClientConfig,
     relay: SocketAddr,
@@ -57,7 +57,7 @@ pub(crate) struct Dialler {
 
 impl Dialler {
     /// As a client, from a socket of its own.
-    pub(crate) fn new(folder: &Path, relay: SocketAddr) -> Result<Self> {
+    pub fn new(folder: &Path, relay: SocketAddr) -> Result<Self> {
         Self::with_alpn(folder, relay, CLIENT)
     }
 
@@ -72,7 +72,7 @@ impl Dialler {
     }
 
     /// A connection.
-    pub(crate) async fn dial(&self) -> Result<Connection> {
+    pub async fn dial(&self) -> Result<Connection> {
         Ok(self.endpoint.connect_with(self.config.clone(), self.relay, "localhost")?.await?)
     }
 }
@@ -80,7 +80,7 @@ impl Dialler {
 /// Sends a wish and its argument on a new stream, and reads the answer to its end.
 ///
 /// Gives the number of bytes answered.
-pub(crate) async fn exchange(connection: &Connection, wish: u8, argument: &[u8]) -> Result<u64> {
+pub async fn exchange(connection: &Connection, wish: u8, argument: &[u8]) -> Result<u64> {
     let (mut send, mut receive) = connection.open_bi().await?;
     send.write_all(&[&[wish], argument].concat()).await?;
     send.finish()?;

@@ -14,14 +14,14 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
 
-pub(crate) use identity::found;
-pub(crate) use parts::{Dialler, HELLO, SEND, SEND_YOURSELF, exchange};
+pub use identity::found;
+pub use parts::{Dialler, HELLO, SEND, SEND_YOURSELF, exchange};
 
-use distans_tests::bench::process::{Program, own};
+use super::process::{Program, own};
 
 /// A part, as a process of its own: this benchmark's executable with a hidden word.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Part {
+pub enum Part {
     /// Holds connections and copies streams.
     #[command(name = "bare-relay", hide = true)]
     Relay {
@@ -48,7 +48,7 @@ pub(crate) enum Part {
 
 impl Part {
     /// Plays the part until it is over.
-    pub(crate) fn play(self) -> Result<()> {
+    pub fn play(self) -> Result<()> {
         // As the programs they are compared with: the relay uses both cores, the ends one.
         let runtime = match &self {
             Self::Relay { .. } => tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
@@ -66,18 +66,18 @@ impl Part {
 
 /// A running relay, perhaps with its agent.
 #[derive(Debug)]
-pub(crate) struct Bare {
+pub struct Bare {
     /// The relay's process.
-    pub(crate) relay: Program,
+    pub relay: Program,
     /// Where it listens.
-    pub(crate) address: SocketAddr,
+    pub address: SocketAddr,
     /// The agent's process.
-    pub(crate) agent: Option<Program>,
+    pub agent: Option<Program>,
 }
 
 impl Bare {
     /// A relay alone.
-    pub(crate) fn relay(folder: &Path) -> Result<Self> {
+    pub fn relay(folder: &Path) -> Result<Self> {
         let mut relay = own()?;
         relay.arg("bare-relay").arg(folder);
         let (relay, line) = Program::start_and_listen(relay)?;
@@ -86,14 +86,14 @@ impl Bare {
     }
 
     /// Runs `true` at the agent, from a new process.
-    pub(crate) fn run(&self, folder: &Path) -> Result<Command> {
+    pub fn run(&self, folder: &Path) -> Result<Command> {
         let mut command = own()?;
         command.arg("bare-run").arg(folder).arg(self.address.to_string());
         Ok(command)
     }
 
     /// A relay and an agent.
-    pub(crate) fn with_agent(folder: &Path) -> Result<Self> {
+    pub fn with_agent(folder: &Path) -> Result<Self> {
         let mut bare = Self::relay(folder)?;
         let mut agent = own()?;
         agent.arg("bare-agent").arg(folder).arg(bare.address.to_string());

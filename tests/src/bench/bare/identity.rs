@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 
 /// Makes everybody's keys and certificates.
-pub(crate) fn found(folder: &Path) -> Result<()> {
+pub fn found(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let mut params = CertificateParams::new(Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
