@@ -11,12 +11,12 @@ use distans_e2e::grant::Grant;
 use distans_e2e::receipt::{EndReason, FIRST_HEAD, Receipt};
 use distans_e2e::signed::Signed;
 use distans_proto::facts::{Disk, Facts, Severity};
+use distans_proto::frame::encode;
 use distans_proto::inner::{
     self, Closed, Denied, DeniedBy, OpOutput, OpResult, Outcome, ToAgent, ToTechnician,
 };
-use distans_proto::ops::diagnose::{Conclusion, Ending, Finding, Found, Plan, Report, Told};
 use distans_proto::ops::ITEM_LIMIT;
-use distans_proto::frame::encode;
+use distans_proto::ops::diagnose::{Conclusion, Ending, Finding, Found, Plan, Report, Told};
 use distans_proto::scope::{Scope, ScopeSet};
 use distans_proto::text::{Untrusted, is_steering};
 use distans_tests::fake_pc::FakePc;

@@ -9,8 +9,7 @@ use distans_e2e::receipt::EndReason;
 use distans_e2e_io::{StreamError, Unit};
 use distans_proto::ids::{OpId, SessionId};
 use distans_proto::inner::{
-    DeniedBy, GrantAck, Op, OpOutput, OpRequest, OpResult, Outcome, Request, Run, ToAgent,
-    ToTechnician,
+    DeniedBy, GrantAck, Op, OpOutput, OpRequest, OpResult, Outcome, Request, Run, ToAgent, ToTechnician,
 };
 use distans_proto::local::ToHelper;
 use distans_proto::ops::diagnose::Diagnose;

@@ -95,7 +95,8 @@ async fn one(house: &House, case: &'static Case, blow: Blow) -> Result<()> {
     let mut room = house.room(case.name, case.line).await?;
     let port = free_port()?.port();
     (case.prepare)(&room).await?;
-    let words: Vec<String> = case.words.iter().map(|word| filled(word, house, &room, port, case.name)).collect();
+    let words: Vec<String> =
+        case.words.iter().map(|word| filled(word, house, &room, port, case.name)).collect();
     let mut running = if case.terminal {
         Running::at_a_terminal(&room.home, &words)?
     } else {
@@ -129,7 +130,8 @@ async fn one(house: &House, case: &'static Case, blow: Blow) -> Result<()> {
     running.terminal_is_restored()?;
     // What was ordered of the machine is never cut off half-way; here it waits for this.
     std::fs::write(room.dir.join("go"), "")?;
-    let free = || TcpListener::bind(("127.0.0.1", port)).is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok();
+    let free =
+        || TcpListener::bind(("127.0.0.1", port)).is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok();
     until("its port to be free", || async { free().then_some(()) }).await?;
     if case.outlives_the_agent && blow != Blow::Stopped {
         for pid in &offspring {
@@ -140,7 +142,9 @@ async fn one(house: &House, case: &'static Case, blow: Blow) -> Result<()> {
     let alive = |pid: &u32| Path::new("/proc").join(pid.to_string()).exists();
     until("what the agent had started to end", || async { (!offspring.iter().any(alive)).then_some(()) })
         .await
-        .with_context(|| format!("left: {:?}", offspring.iter().filter(|pid| alive(pid)).collect::<Vec<_>>()))?;
+        .with_context(|| {
+            format!("left: {:?}", offspring.iter().filter(|pid| alive(pid)).collect::<Vec<_>>())
+        })?;
     if blow == Blow::Gone {
         room.revive(&house.desk).await?;
     }

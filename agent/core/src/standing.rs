@@ -46,7 +46,10 @@ mod tests {
         let (full, restart) = ("disk-nearly-full", "restart-pending");
         let found =
             [noted(Severity::Warning, full), noted(Severity::Info, restart), noted(Severity::Critical, full)];
-        assert_eq!(standing(found).findings, [noted(Severity::Critical, full), noted(Severity::Info, restart)]);
+        assert_eq!(
+            standing(found).findings,
+            [noted(Severity::Critical, full), noted(Severity::Info, restart)]
+        );
     }
 
     #[test]

@@ -157,9 +157,35 @@ mod tests {
     fn awkward_arguments_arrive_as_typed() {
         let long = "x\\\"å".repeat(6000);
         let awkward = [
-            "", " ", "\t", "a b", "\"", "\"\"", "\\", "\\\\", "\\\"", "a\\\\\"b", "c:\\x y\\", "c:\\x\\", "\\\\server\\share\\",
-            "%PATH%", "^&|<>", "a&b", "(x)", "!x!", "one\ntwo\r\n", "\u{b}", "å ä ö ÅÄÖ", "👩‍🚀 🇸🇪", "--", "-x=\"y z\"",
-            "'single'", "`tick`", "$HOME", "*.txt", &long,
+            "",
+            " ",
+            "\t",
+            "a b",
+            "\"",
+            "\"\"",
+            "\\",
+            "\\\\",
+            "\\\"",
+            "a\\\\\"b",
+            "c:\\x y\\",
+            "c:\\x\\",
+            "\\\\server\\share\\",
+            "%PATH%",
+            "^&|<>",
+            "a&b",
+            "(x)",
+            "!x!",
+            "one\ntwo\r\n",
+            "\u{b}",
+            "å ä ö ÅÄÖ",
+            "👩‍🚀 🇸🇪",
+            "--",
+            "-x=\"y z\"",
+            "'single'",
+            "`tick`",
+            "$HOME",
+            "*.txt",
+            &long,
         ];
         let argv: Vec<String> =
             ["C:\\Program Files\\p.exe"].iter().chain(&awkward).map(|text| (*text).to_owned()).collect();
@@ -173,7 +199,9 @@ mod tests {
     #[test]
     fn random_arguments_arrive_as_typed() {
         const LETTERS: [char; 10] = ['\\', '\\', '"', '"', ' ', '\t', 'a', 'å', '%', '\n'];
-        let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |time| time.as_secs());
+        let seed = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(1, |time| time.as_secs());
         println!("seed {seed}");
         let mut state = seed | 1;
         let mut dice = |sides: usize| {

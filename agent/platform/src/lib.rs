@@ -47,8 +47,8 @@ pub mod software;
 pub mod stop;
 mod thread;
 mod user;
-pub mod wake;
 pub mod users;
+pub mod wake;
 
 pub use user::UserId;
 

@@ -398,7 +398,8 @@ mod tests {
         let (folder, dir) = folder();
         for (size, mode) in [(3, 0o400), (LARGE, 0o600)] {
             let private = Begin { mode: Some(mode), ..begin(size, 0) };
-            let part = Part::begin(&dir, part_name("x", size, Time::default()), &private, None).expect("begun");
+            let part =
+                Part::begin(&dir, part_name("x", size, Time::default()), &private, None).expect("begun");
             let found = std::fs::metadata(folder.path().join(&part.name)).expect("there");
             assert_eq!(found.permissions().mode() & 0o777, 0o600, "{size} bytes");
         }

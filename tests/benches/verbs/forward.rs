@@ -68,12 +68,8 @@ pub(crate) async fn measure(
 ) -> Result<()> {
     let (connections, bytes) = if is_short { (40, 8 << 20) } else { (2000, 1 << 30) };
     let target = target().await?;
-    let rule = ForwardRule {
-        group: kontor()?,
-        targets: vec![target.to_string()],
-        listen: Vec::new(),
-        udp: false,
-    };
+    let rule =
+        ForwardRule { group: kontor()?, targets: vec![target.to_string()], listen: Vec::new(), udp: false };
     house.world.org.change_policy(|policy| policy.forward.push(rule))?;
     house.world.publish(desk, &[]).await?;
     // The PC takes the new policy with the session.
@@ -113,7 +109,12 @@ pub(crate) async fn measure(
         None => (0.0, 0.0),
     };
     let count = |word: &str, number: f64| (number, format!("{word}{number:.0} a second"));
-    report.compare("connections, one after the other", count("", sequential), count("ssh ", others.0), "≥ ssh");
+    report.compare(
+        "connections, one after the other",
+        count("", sequential),
+        count("ssh ", others.0),
+        "≥ ssh",
+    );
     report.compare("connections, 8 clients at once", count("", parallel), count("ssh ", others.1), "≥ ssh");
     for streams in [1, CLIENTS] {
         let ours = throughput(ours, bytes, streams).await?;

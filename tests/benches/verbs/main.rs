@@ -51,7 +51,7 @@ async fn measure(arguments: &Arguments) -> Result<()> {
         fleet::measure(arguments.short, &mut report)?;
     }
     if arguments.subjects.is_empty() || arguments.subjects.iter().any(|subject| subject != "fleet") {
-        on_a_pc(arguments, &mut report).await?;
+        Box::pin(on_a_pc(arguments, &mut report)).await?;
     }
     report.print();
     Ok(())

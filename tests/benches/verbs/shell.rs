@@ -41,11 +41,8 @@ const SEED: u64 = 4711;
 /// Measures all of it; `short`: two lines and few keys.
 pub(crate) async fn measure(house: &mut House, pc: DeviceId, short: bool, report: &mut Report) -> Result<()> {
     let _person = Person::at_folder(&house.world.folder().join("agent"), Says::Yes).await?;
-    let (round_trips, losses, keys) = if short {
-        (&ROUND_TRIPS[..1], &LOSSES[1..], 20)
-    } else {
-        (&ROUND_TRIPS[..], &LOSSES[..], 200)
-    };
+    let (round_trips, losses, keys) =
+        if short { (&ROUND_TRIPS[..1], &LOSSES[1..], 20) } else { (&ROUND_TRIPS[..], &LOSSES[..], 200) };
     for round_trip in round_trips {
         for loss in losses {
             let times = through(house, pc, *round_trip, *loss, keys).await;

@@ -74,7 +74,8 @@ impl Blow {
 }
 
 struct House {
-    world: World,
+    /// Its folder lives as long as it.
+    _world: World,
     files: TempDir,
     desk: Desk,
     pc: Pc,
@@ -106,7 +107,7 @@ impl House {
         // In memory, where the system has such a place: each copy ends with a sync of the whole file
         // system, which on a disk waits for everything that everybody else writes.
         let files = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
-        Self { world, files, desk, pc, broker, agent }
+        Self { _world: world, files, desk, pc, broker, agent }
     }
 
     async fn session(&self) -> Session {

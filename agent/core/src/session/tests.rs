@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use distans_proto::ids::OpId;
 use distans_proto::inner::{DeniedBy, Op, OpRequest, PURPOSE_LIMIT, Request, Run, TICKET_LIMIT};
-use distans_proto::ops::diagnose::Diagnose;
 use distans_proto::local::Nonce;
+use distans_proto::ops::diagnose::Diagnose;
 use distans_proto::scope::Scope;
 use distans_proto::text::Untrusted;
 use distans_trust::store::Trust;

@@ -121,9 +121,13 @@ async fn pcs_are_listed_by_site_and_group_page_by_page() {
 async fn being_seen_never_goes_back_in_time() {
     let home = Home::with_sites().await;
     let later = NOW.plus(std::time::Duration::from_secs(60));
-    let seen = |at: Timestamp, name: &str| Seen { device: device(1), at, hostname: Some(name.into()), origin: None };
+    let seen =
+        |at: Timestamp, name: &str| Seen { device: device(1), at, hostname: Some(name.into()), origin: None };
     home.store.see(vec![seen(later, "NEW-NAME"), seen(NOW, "OLD-NAME")]).await.expect("noted");
-    home.store.see(vec![Seen { device: device(99), at: NOW, hostname: None, origin: None }]).await.expect("passed over");
+    home.store
+        .see(vec![Seen { device: device(99), at: NOW, hostname: None, origin: None }])
+        .await
+        .expect("passed over");
     let row = home.store.device(device(1)).await.expect("read").expect("there");
     assert_eq!((row.last_seen, row.hostname.raw()), (Some(later), "NEW-NAME"));
 }

@@ -30,8 +30,7 @@ fn bytes(say: impl FnOnce(&mut Says)) -> Vec<u8> {
     let mut says = Says(FrameWriter::new(kept.clone()));
     say(&mut says);
     says.0.flush().expect("memory");
-    let bytes = kept.0.lock().expect("no panic").clone();
-    bytes
+    kept.0.lock().expect("no panic").clone()
 }
 
 impl Says {

@@ -1,4 +1,5 @@
 //! Whole copies between two folders of this machine, both ends real, and one end hostile.
+#![allow(clippy::expect_used, clippy::panic)] // a test stops at the first surprise, its helpers too
 
 mod awkward;
 mod hostile;

@@ -51,7 +51,9 @@ impl Files {
             }
             let source = file_name(&path);
             let now = SystemTime::now();
-            entries.extend(lines.iter().map(|text| line::parse(text, &source, now)).filter(|entry| query.fits(entry)));
+            entries.extend(
+                lines.iter().map(|text| line::parse(text, &source, now)).filter(|entry| query.fits(entry)),
+            );
             files.push(followed);
         }
         if query.level.is_some() {
@@ -158,8 +160,7 @@ mod tests {
     use super::*;
 
     fn add(path: &Path, text: &str) {
-        let mut file =
-            std::fs::OpenOptions::new().create(true).append(true).open(path).expect("a file");
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).expect("a file");
         file.write_all(text.as_bytes()).expect("written");
     }
 
@@ -193,8 +194,11 @@ mod tests {
     async fn a_line_without_end_and_bytes_that_are_no_text_do_no_harm() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("x.log");
-        std::fs::write(&path, [b"\xff\xfe bad\n".as_slice(), &vec![b'y'; LINE_LIMIT * 3], b"\nend\n"].concat())
-            .expect("written");
+        std::fs::write(
+            &path,
+            [b"\xff\xfe bad\n".as_slice(), &vec![b'y'; LINE_LIMIT * 3], b"\nend\n"].concat(),
+        )
+        .expect("written");
         let query = Query { limit: 10, ..Query::default() };
         let mut files = Files::open(vec![path], query).await.expect("opened");
         let texts = texts(&mut files, 3).await;

@@ -35,7 +35,8 @@ impl Journal {
             // The newest that fit: only reading backwards finds them without reading it all.
             let cursor = journal.collect().await?;
             if journal.query.follow {
-                let after = cursor.map_or("--lines=0".to_owned(), |cursor| format!("--after-cursor={cursor}"));
+                let after =
+                    cursor.map_or("--lines=0".to_owned(), |cursor| format!("--after-cursor={cursor}"));
                 journal.lines = Some(journal.start(&["--follow".to_owned(), after])?);
             }
         } else {
@@ -207,11 +208,22 @@ mod tests {
         assert_eq!((entry.text.as_str(), entry.source.as_str()), ("Skrivaren åäö", "cupsd"));
         assert_eq!((entry.level, entry.pid, cursor.as_deref()), (Some(3), Some(812), Some("s=1")));
         assert_eq!(entry.at, Some(SystemTime::UNIX_EPOCH + Duration::from_micros(1_700_000_000_123_456)));
-        let (entry, _) = parse(br#"{"MESSAGE":[72,105,255],"_COMM":"x","PRIORITY":"9","_PID":"-1"}"#).expect("one");
+        let (entry, _) =
+            parse(br#"{"MESSAGE":[72,105,255],"_COMM":"x","PRIORITY":"9","_PID":"-1"}"#).expect("one");
         assert_eq!((entry.text.as_str(), entry.level, entry.pid), ("Hi\u{fffd}", None, None));
         let (entry, _) = parse(br#"{"MESSAGE":["a","b"]}"#).expect("one");
         assert_eq!((entry.text.as_str(), entry.source.as_str()), ("a", ""));
-        for broken in ["", "{", "[]", "null", "{}", r#"{"MESSAGE":null}"#, r#"{"MESSAGE":[]}"#, r#"{"MESSAGE":[300]}"#, "åäö"] {
+        for broken in [
+            "",
+            "{",
+            "[]",
+            "null",
+            "{}",
+            r#"{"MESSAGE":null}"#,
+            r#"{"MESSAGE":[]}"#,
+            r#"{"MESSAGE":[300]}"#,
+            "åäö",
+        ] {
             assert_eq!(parse(broken.as_bytes()), None, "{broken:?}");
         }
         let long = format!("{{\"MESSAGE\":\"{}\"}}", "å".repeat(10_000));
@@ -227,15 +239,20 @@ mod tests {
             ..Query::default()
         };
         let arguments = arguments(&query, &["--lines=5".to_owned()]);
-        assert!(arguments.contains(&"--priority=7".to_owned()) && arguments.contains(&"--since=@1.500000".to_owned()));
+        assert!(
+            arguments.contains(&"--priority=7".to_owned())
+                && arguments.contains(&"--since=@1.500000".to_owned())
+        );
         assert_eq!(arguments.last().map(String::as_str), Some("SYSLOG_IDENTIFIER=a --file"));
     }
 
     #[tokio::test]
     async fn lines_are_bounded_and_the_next_one_is_read_right() {
-        let script = "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo '{\"MESSAGE\":\"after\"}'; printf half";
-        let mut lines = Lines::of(tool::start(&tool::find("sh").expect("a shell"), &["-c", script]).expect("runs"))
-            .expect("a pipe");
+        let script =
+            "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo '{\"MESSAGE\":\"after\"}'; printf half";
+        let mut lines =
+            Lines::of(tool::start(&tool::find("sh").expect("a shell"), &["-c", script]).expect("runs"))
+                .expect("a pipe");
         let line = lines.next().await.expect("reads").expect("a line").to_vec();
         assert_eq!(line, b"{\"MESSAGE\":\"after\"}\n");
         assert!(lines.next().await.expect("reads").is_none(), "half a line is none");

@@ -173,7 +173,12 @@ mod tests {
     #[test]
     fn a_line_of_syslog_tells_when_who_and_what() {
         for (line, source, pid, text) in [
-            ("2026-11-24T11:00:00.123456+01:00 pc cupsd[812]: Skrivaren: åäö", "cupsd", Some(812), "Skrivaren: åäö"),
+            (
+                "2026-11-24T11:00:00.123456+01:00 pc cupsd[812]: Skrivaren: åäö",
+                "cupsd",
+                Some(812),
+                "Skrivaren: åäö",
+            ),
             ("2026-11-24T10:00:00Z pc kernel: x", "kernel", None, "x"),
             ("2026-11-24T04:30:00-0530 pc a[b]: x", "a", None, "x"),
         ] {
@@ -195,11 +200,22 @@ mod tests {
     #[test]
     fn what_is_no_such_line_is_all_text() {
         for line in [
-            "", "x", "åäöåäöåäöåäöåäöåäö", "2026-13-45T99:99:99Z pc a: x", "Nov 99 10:00:00 pc a: x",
-            "Nov 24 10:00", "2026-11-24T10:00:00+é pc a: x", "2026-11-24T10:00:00+01", "-----------------------",
+            "",
+            "x",
+            "åäöåäöåäöåäöåäöåäö",
+            "2026-13-45T99:99:99Z pc a: x",
+            "Nov 99 10:00:00 pc a: x",
+            "Nov 24 10:00",
+            "2026-11-24T10:00:00+é pc a: x",
+            "2026-11-24T10:00:00+01",
+            "-----------------------",
         ] {
             let entry = parse(line, "file", now());
-            assert_eq!((entry.at, entry.source.as_str(), entry.text.as_str()), (None, "file", line), "{line:?}");
+            assert_eq!(
+                (entry.at, entry.source.as_str(), entry.text.as_str()),
+                (None, "file", line),
+                "{line:?}"
+            );
         }
         let local = parse("2026-11-24 10:00:00 startup packages configure", "dpkg", now());
         assert_eq!((local.source.as_str(), local.text.as_str()), ("dpkg", "startup packages configure"));
