@@ -74,7 +74,7 @@ fn server(folder: &Path, address: SocketAddr) -> Result<Program> {
     let file = folder.join(format!("sshd-{}.conf", address.port()));
     let (host, authorized) = (folder.join("host"), folder.join("authorized"));
     let text = format!(
-        "ListenAddress {address}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nMaxStartups 100\nMaxSessions 1000\nUseDNS no\n",
+        "ListenAddress {address}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nMaxStartups 100\nMaxSessions 1000\nUseDNS no\nSubsystem sftp internal-sftp\n",
         host.display(),
         authorized.display()
     );
