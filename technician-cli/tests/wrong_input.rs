@@ -29,7 +29,7 @@ fn a_wrong_command_line_is_240_and_says_what_would_be_right() {
     let cases: [(&[&str], &str); 12] = [
         (&["fly"], "unrecognized subcommand"),
         (&["run", "PC"], "<CMD>"),
-        (&["run", "PC", "ls"], "unexpected argument"),
+        (&["run", "PC", "ls"], "-- <CMD>..."),
         (&["run", "PC", "--timeout", "0", "--", "ls"], "--timeout"),
         (&["run", "--", "ls"], "<PC>"),
         (&["session", "open", "PC", "--purpose", "x", "--scopes", "fly"], "known are diagnose, command"),

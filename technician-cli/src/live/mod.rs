@@ -8,7 +8,7 @@
 //! | [`table`] | the processes |
 //! | [`frame`] | all of it on one screen, with help and questions |
 //!
-//! ```ignore
+//! ```text
 //! let mut live = Live::new("PC-IDRE-003", true);
 //! live.take(snapshot);
 //! terminal.draw(|frame| live.draw(frame, frame.area()))?;
