@@ -101,7 +101,8 @@ async fn hostile_bytes_never_reach_the_terminal_raw() {
     let id = pc.paper.id.to_string();
 
     let seen = distans(&desk, &["pcs"]).await;
-    assert!(assert_tame(&seen, "pcs").contains(&id));
+    // Beside so long a name the id is shortened.
+    assert!(assert_tame(&seen, "pcs").contains(&id[..8]));
     let seen = distans(&desk, &["pcs", "--json"]).await;
     assert!(assert_tame(&seen, "pcs --json").contains(&id));
     // Facts arrive a moment after they were told.

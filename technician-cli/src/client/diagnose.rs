@@ -123,10 +123,12 @@ impl Session {
                 enough.cancel();
             }
         });
-        let result = done.await?;
+        let done = done.await;
+        // Said also of a PC that, cut off, does not answer.
         if diagnosis.items > ITEMS_LIMIT {
             return Err(Error::pc(format!("more than {ITEMS_LIMIT} items of one diagnosis")));
         }
+        let result = done?;
         match result.outcome {
             Outcome::Completed if diagnosis.complete => Ok(diagnosis),
             Outcome::Completed => Err(Error::pc("a diagnosis without an end")),

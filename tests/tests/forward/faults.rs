@@ -190,7 +190,15 @@ async fn targets_that_never_answer_are_given_up_with_their_clients() {
     let waiting: Vec<_> = (0..CONNECTIONS_LIMIT)
         .map(|_| {
             let session = Arc::clone(&session);
-            tokio::spawn(async move { session.tunnel(forward.id, Some(place(target))).await.map(|_| ()) })
+            tokio::spawn(async move {
+                // Whoever was given up by the PC, or refused a place just now, comes again; and one that
+                // the system let in after all keeps its place.
+                loop {
+                    if let Ok(_kept) = session.tunnel(forward.id, Some(place(target))).await {
+                        std::future::pending::<()>().await;
+                    }
+                }
+            })
         })
         .collect();
     until("every place to be taken", || async {

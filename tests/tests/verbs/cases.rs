@@ -80,13 +80,18 @@ const LASTING: Case = Case {
 };
 
 /// One that answers at once. Asked again after the agent's death it may be answered, and so it may
-/// be before the session is stopped.
-const AT_ONCE: Case =
-    Case { line: Line::Long, killed: (&[0, 249], "interrupted"), stopped: (&[0, 248], "session"), ..LASTING };
+/// be just before any of the blows.
+const AT_ONCE: Case = Case {
+    line: Line::Long,
+    killed: (&[0, 249], "interrupted"),
+    gone: (&[0, 130], "does not answer"),
+    stopped: (&[0, 248], "session"),
+    ..LASTING
+};
 
 /// A list.
 const fn list(name: &'static str, words: &'static [&'static str]) -> Case {
-    Case { name, words, gone: (&[130], "cancelled"), ..AT_ONCE }
+    Case { name, words, gone: (&[0, 130], "cancelled"), ..AT_ONCE }
 }
 
 /// One that shows nothing but its terminal.
@@ -98,6 +103,7 @@ pub(super) const CASES: &[Case] = &[
         name: "fix",
         words: &["fix", "{pc}", "{why}", "print-queue", "no-such-queue"],
         killed: (&[0, 125, 126, 249], ""),
+        gone: (&[0, 125, 126, 130], ""),
         stopped: (&[0, 125, 126, 248], ""),
         ..AT_ONCE
     },
