@@ -12,7 +12,7 @@ use distans_cli::client::{Desk, Error, Io, Session, Sink, Stream};
 use distans_proto::inner::{DeniedBy, Op, OpResult, Outcome};
 use distans_proto::ops::shell::{Shell, Size};
 use distans_proto::scope::Scope;
-use distans_tests::pc::{Pc, Person, Says};
+use distans_tests::pc::{Pc, Person, Says, until};
 use distans_tests::programs::{Killable, program};
 use distans_tests::world::World;
 use tokio::io::{AsyncWriteExt, DuplexStream};
@@ -214,12 +214,14 @@ async fn ctrl_c_ends_a_flood_at_once_and_nobody_holds_more_than_the_window() {
     // It stops by itself; on the way are pipes between the programs besides.
     let written = || std::fs::metadata(&counter).map_or(0, |found| found.len());
     let (mut before, mut still) = (written(), 0);
-    while still < 20 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    until("the flood to stand still", || {
         let now = written();
         still = if now == before { still + 1 } else { 0 };
         before = now;
-    }
+        std::future::ready((still >= 20).then_some(()))
+    })
+    .await
+    .expect("held back");
     assert!(
         desktop.out.text.borrow().len() + HELD > usize::try_from(before).expect("small"),
         "{before} written"

@@ -21,6 +21,7 @@ use super::reach::{self, SessionOptions};
 use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::say;
+use crate::verbs::interrupt;
 use copying::{Copy, CopyError, copy};
 use progress::Progress;
 use spec::{Way, local_target};
@@ -87,7 +88,14 @@ pub async fn perform(app: &App, cp: Cp) -> anyhow::Result<i32> {
     let rules = Rules { keep_existing: cp.no_clobber, dry_run: cp.dry_run };
     let progress = Arc::new(Mutex::new(Progress::new(app.screen, cp.quiet, cp.dry_run)));
     let cancel = CancellationToken::new();
-    let watcher = tokio::spawn(watch_for_ctrl_c(app.clone(), cancel.clone()));
+    let watcher = tokio::spawn(interrupt::cancels_and_says(
+        cancel.clone(),
+        app.screen,
+        say!(
+            en: "stopping the copy; Ctrl-C again leaves without waiting",
+            sv: "stoppar kopieringen; Ctrl-C igen avslutar utan att vänta"
+        ),
+    ));
     let begun = Instant::now();
     let again = |_: &_| {
         app.screen.hint(say!(
@@ -157,18 +165,4 @@ fn stopped(error: CopyError) -> anyhow::Error {
         ),
     };
     Stop::new(exit, text).into()
-}
-
-async fn watch_for_ctrl_c(app: App, cancel: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_err() {
-        return; // no such signal here: nothing to watch for
-    }
-    app.screen.hint(say!(
-        en: "stopping the copy; Ctrl-C again leaves without waiting",
-        sv: "stoppar kopieringen; Ctrl-C igen avslutar utan att vänta"
-    ));
-    cancel.cancel();
-    if tokio::signal::ctrl_c().await.is_ok() {
-        std::process::exit(Exit::Cancelled.code().into());
-    }
 }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use super::forward::{Tally, bind, conclude, teller, watch_for_ctrl_c};
+use super::forward::{Tally, bind, closing, conclude, teller};
 use super::reach::{self, SessionOptions};
 use crate::exit::Exit;
 use crate::failure::Stop;
@@ -23,6 +23,7 @@ use crate::tunnel::desktop::{Client, Desktop, choose, on_the_path};
 use crate::tunnel::event::{Event, Teller};
 use crate::tunnel::local::Local;
 use crate::tunnel::{self, Plan};
+use crate::verbs::interrupt;
 
 /// Arguments of both.
 #[derive(Debug, Args)]
@@ -57,7 +58,7 @@ pub async fn perform(app: &App, desktop: Desktop, options: Options) -> anyhow::R
     let place = Place { host: "localhost".into(), port, udp: false };
     let plan = Plan { local: vec![Local::Stream(listener, place)], remote: Vec::new() };
     let stop = CancellationToken::new();
-    let watcher = tokio::spawn(watch_for_ctrl_c(app.screen, stop.clone()));
+    let watcher = tokio::spawn(interrupt::cancels_and_says(stop.clone(), app.screen, closing()));
     let tally = Arc::<Tally>::default();
     let (listening, is_listening) = oneshot::channel();
     let tell = when_listening(teller(app.screen, stop.clone(), Arc::clone(&tally)), listening);

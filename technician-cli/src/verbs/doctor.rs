@@ -28,6 +28,7 @@ use super::reach::{self, SessionOptions};
 use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::say;
+use crate::verbs::interrupt;
 
 /// Arguments of `distans doctor`.
 #[derive(Debug, Args)]
@@ -77,7 +78,7 @@ pub async fn perform(app: &App, doctor: Doctor) -> anyhow::Result<i32> {
     }
     let session = reach::session(app, &desk, &doctor.pc, scopes, doctor.session).await?;
     let cancel = CancellationToken::new();
-    let watcher = tokio::spawn(watch_for_ctrl_c(cancel.clone()));
+    let watcher = tokio::spawn(interrupt::cancels(cancel.clone()));
     let mut progress = show::Progress::new(app.screen);
     let diagnosed = session.diagnose_with(&doctor.only, cancel.clone(), |news| progress.take(&news)).await;
     progress.finish()?;
@@ -116,15 +117,4 @@ pub async fn perform(app: &App, doctor: Doctor) -> anyhow::Result<i32> {
     }
     watcher.abort();
     Ok(if well { 0 } else { Exit::Failed.code().into() })
-}
-
-/// The first Ctrl-C stops the work on the PC, the second leaves without waiting.
-pub(super) async fn watch_for_ctrl_c(cancel: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_err() {
-        return;
-    }
-    cancel.cancel();
-    if tokio::signal::ctrl_c().await.is_ok() {
-        std::process::exit(Exit::Cancelled.code().into());
-    }
 }

@@ -13,6 +13,7 @@ use crate::client::{Discard, Error, Io};
 use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::screen::Tone;
+use crate::verbs::interrupt;
 
 /// Arguments of `distans fix`.
 #[derive(Debug, Args)]
@@ -104,7 +105,7 @@ pub async fn perform(app: &App, fix: Fix) -> anyhow::Result<()> {
     let scopes = ScopeSet::EMPTY.with(Scope::Repair);
     let session = reach::session(app, &desk, &fix.pc, scopes, fix.session).await?;
     let cancel = CancellationToken::new();
-    let watcher = tokio::spawn(super::doctor::watch_for_ctrl_c(cancel.clone()));
+    let watcher = tokio::spawn(interrupt::cancels(cancel.clone()));
     let result = session.perform(Op::Repair(fix.what.into()), Io::output(Discard, cancel)).await;
     watcher.abort();
     let result = result?;

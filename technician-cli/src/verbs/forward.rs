@@ -25,6 +25,7 @@ use crate::tunnel::local::Local;
 use crate::tunnel::remote::Remote;
 use crate::tunnel::spec::{self, Spec};
 use crate::tunnel::{self, Plan};
+use crate::verbs::interrupt;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,7 +73,7 @@ pub async fn perform(app: &App, forward: Forward) -> anyhow::Result<i32> {
     let scopes = ScopeSet::EMPTY.with(Scope::Forward);
     let session = reach::session(app, &desk, &forward.pc, scopes, forward.session).await?;
     let stop = CancellationToken::new();
-    let watcher = tokio::spawn(watch_for_ctrl_c(app.screen, stop.clone()));
+    let watcher = tokio::spawn(interrupt::cancels_and_says(stop.clone(), app.screen, closing()));
     let tally = Arc::<Tally>::default();
     let tell = teller(app.screen, stop.clone(), Arc::clone(&tally));
     let results = tunnel::run(session, plan, tell, stop).await;
@@ -124,19 +125,12 @@ fn taken(address: SocketAddr, error: &io::Error) -> Stop {
     )
 }
 
-/// Stops everything at Ctrl-C; a second one leaves without waiting.
-pub(super) async fn watch_for_ctrl_c(screen: Screen, stop: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_err() {
-        return; // no such signal here: nothing to watch for
-    }
-    stop.cancel();
-    screen.hint(say!(
+/// What Ctrl-C says.
+pub(super) fn closing() -> String {
+    say!(
         en: "closing the connections; Ctrl-C again leaves without waiting",
         sv: "stänger anslutningarna; Ctrl-C igen avslutar utan att vänta"
-    ));
-    if tokio::signal::ctrl_c().await.is_ok() {
-        std::process::exit(Exit::Cancelled.code().into());
-    }
+    )
 }
 
 /// What went through, by our own count.

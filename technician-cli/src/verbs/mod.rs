@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod fix;
 pub mod fleet;
 pub mod forward;
+mod interrupt;
 pub mod login;
 pub mod look;
 pub mod man;

@@ -23,6 +23,7 @@ use crate::failure::Stop;
 use crate::lang;
 use crate::say;
 use crate::screen::Failure;
+use crate::verbs::interrupt;
 use output::{Lines, Output};
 
 const EXAMPLES: &str = "\
@@ -100,7 +101,7 @@ pub async fn perform(app: &App, run: Run) -> anyhow::Result<i32> {
         timeout_s: run.timeout.unwrap_or(0),
     };
     let cancel = CancellationToken::new();
-    let watcher = tokio::spawn(watch_for_ctrl_c(app.clone(), cancel.clone()));
+    let watcher = tokio::spawn(interrupt::cancels_and_says(cancel.clone(), app.screen, stopping()));
     let result = if app.screen.json() {
         session.run(message, input, Lines::default(), cancel).await
     } else {
@@ -126,6 +127,14 @@ pub async fn perform(app: &App, run: Run) -> anyhow::Result<i32> {
     conclude(app, &result?)
 }
 
+/// What Ctrl-C says.
+fn stopping() -> String {
+    say!(
+        en: "stopping the command on the PC; Ctrl-C again leaves without waiting",
+        sv: "stoppar kommandot på datorn; Ctrl-C igen lämnar utan att vänta"
+    )
+}
+
 /// Refuses a command line that no PC takes.
 ///
 /// # Errors
@@ -140,20 +149,6 @@ pub(super) fn check(command: &[String]) -> anyhow::Result<()> {
         return Err(Stop::new(Exit::Usage, text).into());
     }
     Ok(())
-}
-
-async fn watch_for_ctrl_c(app: App, cancel: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_err() {
-        return; // no such signal here: nothing to watch for
-    }
-    app.screen.hint(say!(
-        en: "stopping the command on the PC; Ctrl-C again leaves without waiting",
-        sv: "stoppar kommandot på datorn; Ctrl-C igen lämnar utan att vänta"
-    ));
-    cancel.cancel();
-    if tokio::signal::ctrl_c().await.is_ok() {
-        std::process::exit(Exit::Cancelled.code().into());
-    }
 }
 
 /// What a result means: our own failure with its text, if it is one, and the code to end with.

@@ -20,6 +20,7 @@ use crate::failure::Stop;
 use crate::format;
 use crate::say;
 use crate::screen::{Screen, Tone, json_text};
+use crate::verbs::interrupt;
 use crate::verbs::reach;
 
 const EXAMPLES: &str = "\
@@ -102,7 +103,7 @@ pub async fn perform(app: &App, arguments: Logs) -> anyhow::Result<i32> {
     let desk = reach::connect(app).await?;
     let session = reach::session(app, &desk, &arguments.pc, diagnose(), arguments.session).await?;
     let cancel = CancellationToken::new();
-    let watcher = tokio::spawn(watch_for_ctrl_c(cancel.clone()));
+    let watcher = tokio::spawn(interrupt::cancels(cancel.clone()));
     let (taker, mut items) = mpsc::channel::<LogEntry>(64);
     let (follow, enough) = (request.follow, CancellationToken::new());
     let op = Op::Logs(request);
@@ -176,16 +177,6 @@ fn request(arguments: &Logs) -> anyhow::Result<Request> {
         follow: arguments.follow,
         text: arguments.grep.as_deref().map(Into::into),
     })
-}
-
-async fn watch_for_ctrl_c(cancel: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_err() {
-        return; // no such signal here: nothing to watch for
-    }
-    cancel.cancel();
-    if tokio::signal::ctrl_c().await.is_ok() {
-        std::process::exit(Exit::Cancelled.code().into());
-    }
 }
 
 /// An entry as it is written out, its line's end too.

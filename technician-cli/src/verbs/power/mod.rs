@@ -29,6 +29,7 @@ use crate::client::{Listener, Notice};
 use crate::exit::Exit;
 use crate::failure::Stop;
 use crate::say;
+use crate::verbs::interrupt;
 use show::Show;
 
 /// Seconds of warning when nothing else is said.
@@ -194,7 +195,7 @@ async fn perform(
     };
     let (action, cancel) = (power.action, CancellationToken::new());
     let mut show = Show::new(app, &session, action);
-    let watcher = tokio::spawn(watch_for_ctrl_c(cancel.clone()));
+    let watcher = tokio::spawn(interrupt::cancels(cancel.clone()));
     let ordering = session.order(power, cancel, |news| {
         goes_down.store(true, Ordering::Relaxed);
         show.news(news);
@@ -213,17 +214,6 @@ async fn perform(
             drop(session);
             down::follow(&desk, &show, &was, &order, wait).await
         }
-    }
-}
-
-/// Ctrl-C calls it off as long as it can be.
-async fn watch_for_ctrl_c(cancel: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_err() {
-        return; // no such signal here: nothing to watch for
-    }
-    cancel.cancel();
-    if tokio::signal::ctrl_c().await.is_ok() {
-        std::process::exit(Exit::Cancelled.code().into());
     }
 }
 

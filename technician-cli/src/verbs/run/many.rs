@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::{Grouped, Lines, Prefixed};
 use super::summary::{self, Ending};
-use super::{Run, verdict, watch_for_ctrl_c};
+use super::{Run, stopping, verdict};
 use crate::ask;
 use crate::client::{Desk, Error, Session};
 use crate::exit::Exit;
@@ -28,6 +28,7 @@ use crate::format;
 use crate::lang;
 use crate::say;
 use crate::verbs::App;
+use crate::verbs::interrupt;
 use crate::verbs::reach::{self, SessionOptions};
 
 /// Most PCs of one call.
@@ -126,7 +127,7 @@ pub(super) async fn perform(app: &App, run: Run) -> anyhow::Result<i32> {
         cancel: CancellationToken::new(),
         begun: StdMutex::default(),
     });
-    let watcher = tokio::spawn(watch_for_ctrl_c(app.clone(), common.cancel.clone()));
+    let watcher = tokio::spawn(interrupt::cancels_and_says(common.cancel.clone(), app.screen, stopping()));
     let endings = everywhere(&common, wanted, run.parallel).await;
     watcher.abort();
     conclude(app, &endings, common.cancel.is_cancelled())
